@@ -1,0 +1,59 @@
+/*
+ * Who calls.  One structure for every kind of caller, filled by whoever
+ * authenticated it and read by policy, throttle and record.  Spans are
+ * borrowed from the request's memory or from a loaded key file or issuer.
+ */
+
+#ifndef DG_CALLER_H
+#define DG_CALLER_H
+
+#include "dg_span.h"
+
+#define DG_CALLER_GROUPS_MAX  64
+#define DG_CALLER_TAGS_MAX    50
+#define DG_CALLER_CLAIMS_MAX  64
+
+typedef enum {
+    DG_CALLER_NONE = 0,     /* nothing was presented, or nothing verified */
+    DG_CALLER_KEY,          /* SigV4 with a key of the key file */
+    DG_CALLER_VENDED,       /* SigV4 with credentials vended here */
+    DG_CALLER_PROOF,        /* a presigned GetCallerIdentity */
+    DG_CALLER_JWT,
+    DG_CALLER_OPAQUE,       /* introspected, or a handle issued here */
+    DG_CALLER_CERTIFICATE
+} dg_caller_kind_t;
+
+typedef struct {
+    dg_span_t  name;
+    dg_span_t  value;
+} dg_attribute_t;
+
+typedef struct {
+    dg_caller_kind_t       kind;
+    bool                   verified;      /* else everything is a claim */
+
+    dg_span_t              arn;           /* unique over all kinds (D27) */
+    dg_span_t              user_id;       /* aws:userid, principalId */
+    dg_span_t              account;       /* 12 digits */
+    dg_span_t              user_name;     /* aws:username; empty for roles */
+    dg_span_t              principal_type; /* User, AssumedRole, Account... */
+    dg_span_t              access_key_id; /* SigV4 kinds */
+
+    dg_span_t              issuer;        /* the configured name */
+    dg_span_t              issuer_url;    /* its `iss` */
+    dg_span_t              subject;       /* its `sub` */
+    dg_span_t              token_id;      /* its `jti` */
+    int64_t                issued_at;     /* seconds; 0 when not known */
+    int64_t                expires_at;    /* seconds; 0 when never */
+
+    const dg_span_t       *groups;
+    size_t                 group_count;
+    const dg_attribute_t  *tags;          /* aws:PrincipalTag/NAME */
+    size_t                 tag_count;
+    const dg_attribute_t  *claims;        /* a list claim: one row a value */
+    size_t                 claim_count;
+    const dg_span_t       *policy_files;  /* identity policies a key names */
+    size_t                 policy_file_count;
+} dg_caller_t;
+
+#endif

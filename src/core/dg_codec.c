@@ -1,0 +1,300 @@
+/*
+ * Hexadecimal, Base64 and percent encoding: see dg_codec.h.
+ */
+
+#include "dg_codec.h"
+
+#define INVALID  0xff
+
+static const char  hex_lower[] = "0123456789abcdef";
+static const char  hex_upper[] = "0123456789ABCDEF";
+
+static const char  base64_std[] =
+    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+static const char  base64_url[] =
+    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+
+
+void
+dg_hex_encode(const uint8_t *data, size_t len, char *out)
+{
+    for (size_t i = 0; i < len; i++) {
+        out[2 * i] = hex_lower[data[i] >> 4];
+        out[2 * i + 1] = hex_lower[data[i] & 15];
+    }
+}
+
+
+int
+dg_hex_value(uint8_t c)
+{
+    if (c >= '0' && c <= '9') {
+        return c - '0';
+    }
+
+    c |= 0x20;
+
+    return (c >= 'a' && c <= 'f') ? c - 'a' + 10 : -1;
+}
+
+
+dg_err_t
+dg_hex_decode(dg_span_t text, uint8_t *out, size_t len)
+{
+    if (text.len / 2 != len || text.len % 2 != 0) {
+        return DG_ERR_SYNTAX;
+    }
+
+    for (size_t i = 0; i < len; i++) {
+        int  high = dg_hex_value(text.data[2 * i]);
+        int  low = dg_hex_value(text.data[2 * i + 1]);
+
+        if (high < 0 || low < 0) {
+            return DG_ERR_SYNTAX;
+        }
+
+        out[i] = (uint8_t) (high << 4 | low);
+    }
+
+    return DG_OK;
+}
+
+
+static void
+write_sextets(dg_writer_t *w, const char *alphabet, uint32_t bits,
+    unsigned count)
+{
+    for (unsigned i = 0; i < count; i++) {
+        dg_write_char(w, alphabet[bits >> (18 - 6 * i) & 63]);
+    }
+}
+
+
+static void
+base64_encode(dg_writer_t *w, const char *alphabet, dg_span_t s, bool pad)
+{
+    size_t  i;
+
+    for (i = 0; i + 3 <= s.len; i += 3) {
+        write_sextets(w, alphabet, (uint32_t) s.data[i] << 16
+                                   | (uint32_t) s.data[i + 1] << 8
+                                   | s.data[i + 2], 4);
+    }
+
+    if (s.len - i == 1) {
+        write_sextets(w, alphabet, (uint32_t) s.data[i] << 16, 2);
+        dg_write(w, "==", pad ? 2 : 0);
+
+    } else if (s.len - i == 2) {
+        write_sextets(w, alphabet, (uint32_t) s.data[i] << 16
+                                   | (uint32_t) s.data[i + 1] << 8, 3);
+        dg_write(w, "=", pad ? 1 : 0);
+    }
+}
+
+
+void
+dg_write_base64(dg_writer_t *w, dg_span_t data)
+{
+    base64_encode(w, base64_std, data, true);
+}
+
+
+void
+dg_write_base64url(dg_writer_t *w, dg_span_t data)
+{
+    base64_encode(w, base64_url, data, false);
+}
+
+
+static uint8_t
+sextet(uint8_t c, const char *alphabet)
+{
+    if (c >= 'A' && c <= 'Z') {
+        return (uint8_t) (c - 'A');
+    }
+
+    if (c >= 'a' && c <= 'z') {
+        return (uint8_t) (c - 'a' + 26);
+    }
+
+    if (c >= '0' && c <= '9') {
+        return (uint8_t) (c - '0' + 52);
+    }
+
+    if (c == (uint8_t) alphabet[62]) {
+        return 62;
+    }
+
+    return c == (uint8_t) alphabet[63] ? 63 : INVALID;
+}
+
+
+/* `text` holds no padding; a rest of one character is never valid. */
+static dg_err_t
+base64_decode(dg_span_t text, const char *alphabet, dg_writer_t *w)
+{
+    uint32_t  bits = 0;
+    unsigned  have = 0;
+    uint8_t   value;
+
+    if (text.len % 4 == 1) {
+        return DG_ERR_SYNTAX;
+    }
+
+    for (size_t i = 0; i < text.len; i++) {
+        value = sextet(text.data[i], alphabet);
+        if (value == INVALID) {
+            return DG_ERR_SYNTAX;
+        }
+
+        bits = bits << 6 | value;
+        have += 6;
+
+        if (have >= 8) {
+            have -= 8;
+            dg_write_char(w, (char) (bits >> have & 0xff));
+        }
+    }
+
+    if (have && (bits & ((1u << have) - 1)) != 0) {
+        return DG_ERR_SYNTAX;
+    }
+
+    return w->overflow ? DG_ERR_LIMIT : DG_OK;
+}
+
+
+dg_err_t
+dg_base64_decode(dg_span_t text, dg_writer_t *w)
+{
+    if (text.len % 4 != 0) {
+        return DG_ERR_SYNTAX;
+    }
+
+    for (int i = 0; i < 2 && text.len && text.data[text.len - 1] == '='; i++) {
+        text.len--;
+    }
+
+    return base64_decode(text, base64_std, w);
+}
+
+
+dg_err_t
+dg_base64url_decode(dg_span_t text, dg_writer_t *w)
+{
+    return base64_decode(text, base64_url, w);
+}
+
+
+static bool
+is_unreserved(uint8_t c)
+{
+    return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z')
+           || (c >= '0' && c <= '9')
+           || c == '-' || c == '.' || c == '_' || c == '~';
+}
+
+
+void
+dg_write_uri_encoded(dg_writer_t *w, dg_span_t s, bool keep_slash)
+{
+    for (size_t i = 0; i < s.len; i++) {
+        uint8_t  c = s.data[i];
+        char     escape[3];
+
+        if (is_unreserved(c) || (keep_slash && c == '/')) {
+            dg_write_char(w, (char) c);
+            continue;
+        }
+
+        escape[0] = '%';
+        escape[1] = hex_upper[c >> 4];
+        escape[2] = hex_upper[c & 15];
+        dg_write(w, escape, 3);
+    }
+}
+
+
+dg_err_t
+dg_percent_decode(dg_span_t s, dg_writer_t *w)
+{
+    for (size_t i = 0; i < s.len; i++) {
+        int  high, low;
+
+        if (s.data[i] != '%') {
+            dg_write_char(w, (char) s.data[i]);
+            continue;
+        }
+
+        high = i + 2 < s.len ? dg_hex_value(s.data[i + 1]) : -1;
+        low = i + 2 < s.len ? dg_hex_value(s.data[i + 2]) : -1;
+
+        if (high < 0 || low < 0) {
+            return DG_ERR_SYNTAX;
+        }
+
+        dg_write_char(w, (char) (high << 4 | low));
+        i += 2;
+    }
+
+    return w->overflow ? DG_ERR_LIMIT : DG_OK;
+}
+
+
+/* Length of the sequence that starts at p, or 0 (RFC 3629 section 4). */
+static size_t
+utf8_sequence(const uint8_t *p, size_t left)
+{
+    uint8_t  low = 0x80, high = 0xbf;
+    size_t   len;
+
+    if (p[0] < 0x80) {
+        return 1;
+    }
+
+    if (p[0] >= 0xc2 && p[0] <= 0xdf) {
+        len = 2;
+
+    } else if (p[0] >= 0xe0 && p[0] <= 0xef) {
+        len = 3;
+        low = p[0] == 0xe0 ? 0xa0 : 0x80;
+        high = p[0] == 0xed ? 0x9f : 0xbf;
+
+    } else if (p[0] >= 0xf0 && p[0] <= 0xf4) {
+        len = 4;
+        low = p[0] == 0xf0 ? 0x90 : 0x80;
+        high = p[0] == 0xf4 ? 0x8f : 0xbf;
+
+    } else {
+        return 0;
+    }
+
+    if (left < len || p[1] < low || p[1] > high) {
+        return 0;
+    }
+
+    for (size_t i = 2; i < len; i++) {
+        if ((p[i] & 0xc0) != 0x80) {
+            return 0;
+        }
+    }
+
+    return len;
+}
+
+
+bool
+dg_utf8_valid(dg_span_t s)
+{
+    size_t  n;
+
+    for (size_t i = 0; i < s.len; i += n) {
+        n = utf8_sequence(s.data + i, s.len - i);
+        if (n == 0) {
+            return false;
+        }
+    }
+
+    return true;
+}

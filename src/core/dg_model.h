@@ -1,0 +1,207 @@
+/*
+ * A service's model: botocore's service-2.json and the overlay beside it,
+ * compiled once into an arena and read-only from then on.
+ *
+ * Sources: botocore's model layout; Smithy awsJson1_0, awsJson1_1,
+ * restJson1 and rpc-v2-cbor; the overlay is ours (docs/services.md).
+ */
+
+#ifndef DG_MODEL_H
+#define DG_MODEL_H
+
+#include "dg_arena.h"
+#include "dg_err.h"
+#include "dg_refusal.h"
+#include "dg_request.h"
+
+typedef enum {
+    DG_PROTOCOL_AWS_JSON_1_0,
+    DG_PROTOCOL_AWS_JSON_1_1,
+    DG_PROTOCOL_REST_JSON,
+    DG_PROTOCOL_RPC_V2_CBOR,
+    DG_PROTOCOL_BROKER          /* REST-JSON with the broker's wire form */
+} dg_protocol_t;
+
+typedef enum {
+    DG_ACCESS_READ,
+    DG_ACCESS_LIST,
+    DG_ACCESS_WRITE,
+    DG_ACCESS_TAGGING,
+    DG_ACCESS_PERMISSIONS,
+    DG_ACCESS_GRANT
+} dg_access_t;
+
+typedef enum {
+    DG_SHAPE_STRUCTURE,
+    DG_SHAPE_LIST,
+    DG_SHAPE_MAP,
+    DG_SHAPE_STRING,
+    DG_SHAPE_INTEGER,
+    DG_SHAPE_LONG,
+    DG_SHAPE_FLOAT,
+    DG_SHAPE_DOUBLE,
+    DG_SHAPE_BOOLEAN,
+    DG_SHAPE_TIMESTAMP,
+    DG_SHAPE_BLOB,
+    DG_SHAPE_DOCUMENT
+} dg_shape_type_t;
+
+typedef struct dg_shape_s      dg_shape_t;
+typedef struct dg_member_s     dg_member_t;
+typedef struct dg_operation_s  dg_operation_t;
+typedef struct dg_service_s    dg_service_t;
+
+typedef enum {
+    DG_LOCATION_BODY,
+    DG_LOCATION_URI,
+    DG_LOCATION_QUERY,
+    DG_LOCATION_HEADER
+} dg_location_t;
+
+struct dg_member_s {
+    dg_span_t          name;           /* the SDK's name */
+    dg_span_t          wire_name;      /* what stands in the body or query */
+    const dg_shape_t  *shape;
+    dg_location_t      location;
+    bool               required;
+    bool               sensitive;      /* here, in the shape or the overlay */
+    bool               idempotency_token;
+    const dg_span_t   *aliases;
+    size_t             alias_count;
+};
+
+struct dg_shape_s {
+    dg_shape_type_t    type;
+    dg_span_t          name;
+    bool               sensitive;
+    bool               is_union;
+
+    dg_member_t       *members;        /* structures, by wire_name */
+    size_t             member_count;
+    dg_member_t       *element;        /* lists: item; maps: value */
+    dg_member_t       *map_key;
+
+    bool               has_min, has_max;
+    double             min, max;       /* characters, items, value, bytes */
+    void              *pattern;        /* compiled pcre2_code, or NULL */
+    dg_span_t          pattern_text;
+    const dg_span_t   *values;         /* enum, sorted */
+    size_t             value_count;
+
+    bool               is_error;
+    bool               is_fault;       /* the server's, not the client's */
+    unsigned           error_status;   /* 0 when the model does not say */
+    dg_span_t          error_code;
+    dg_span_t          timestamp_format; /* unixTimestamp, iso8601... */
+};
+
+/* A resource type that an operation touches (overlay). */
+typedef struct {
+    dg_span_t          type;           /* "workspaceid" */
+    dg_span_t          arn;            /* "arn:P:workspaces:R:A:workspace/${id}" */
+    const dg_span_t   *members;        /* paths: "TerminateWorkspaceRequests
+                                          [].WorkspaceId" */
+    size_t             member_count;
+} dg_resource_rule_t;
+
+struct dg_operation_s {
+    const dg_service_t  *service;
+    unsigned             index;        /* within the service, 0.. */
+    dg_span_t            name;         /* PascalCase, also the eventName */
+    dg_span_t            method;
+    dg_span_t            uri;          /* template, REST only */
+    const dg_shape_t    *input;        /* NULL when there is none */
+    const dg_shape_t    *output;
+    const dg_shape_t   **errors;
+    size_t               error_count;
+    const dg_member_t   *payload;      /* REST payload member, or NULL */
+    bool                 bare_array;   /* broker: payload may be the array */
+    bool                 read_only;    /* CloudTrail's readOnly */
+    bool                 is_private;
+    dg_access_t          access;
+    dg_span_t            batch_member; /* list whose items are decided one by
+                                          one; empty when not a batch */
+    const dg_resource_rule_t *resources;
+    size_t               resource_count;
+    const dg_span_t     *condition_keys;
+    size_t               condition_key_count;
+    unsigned             response_status;
+    const void          *overlay;      /* const dg_json_t *, for later use */
+};
+
+typedef struct {
+    dg_span_t  code;
+    unsigned   status;
+} dg_common_error_t;
+
+struct dg_service_s {
+    dg_span_t           name;          /* file's name: "workspaces" */
+    dg_span_t           action_prefix; /* IAM service prefix */
+    dg_span_t           signing_name;
+    dg_span_t           endpoint_prefix;
+    dg_span_t           api_version;
+    dg_span_t           target_prefix;
+    dg_span_t           event_source;  /* "workspaces.amazonaws.com" */
+    dg_span_t           namespace_name;
+    dg_protocol_t       protocol;      /* the first that it speaks */
+    bool                speaks_cbor;
+    bool                is_broker;     /* upstream wants a bearer token */
+    dg_operation_t     *operations;    /* sorted by name */
+    size_t              operation_count;
+    dg_common_error_t  *common_errors;
+    size_t              common_error_count;
+    dg_shape_t         *shapes;
+    size_t              shape_count;
+    const dg_span_t    *permission_only; /* actions that are no operation */
+    size_t              permission_only_count;
+};
+
+#define DG_MODEL_LABELS_MAX  8
+
+/* What identify found. */
+typedef struct {
+    const dg_service_t    *service;    /* also set when only that is known */
+    const dg_operation_t  *operation;
+    dg_protocol_t          protocol;   /* of this call */
+    dg_span_t              labels[DG_MODEL_LABELS_MAX]; /* raw path parts */
+    const dg_member_t     *label_members[DG_MODEL_LABELS_MAX];
+    size_t                 label_count;
+} dg_call_t;
+
+
+/*
+ * Compiles a model.  `name` is the service's name; `overlay` may be empty.
+ * Both texts may be released afterwards; *out lives in the arena.
+ * DG_ERR_SYNTAX, DG_ERR_INVALID, DG_ERR_UNSUPPORTED (protocol),
+ * DG_ERR_LIMIT or DG_ERR_MEMORY, each with *diag filled; diag->text names
+ * the model or the overlay by the words "model" or "overlay".
+ */
+DG_MUST_USE dg_err_t dg_model_load(dg_arena_t *arena, dg_span_t name,
+    dg_span_t model, dg_span_t overlay, dg_diag_t *diag,
+    dg_service_t **out);
+
+/* Frees compiled patterns, the only thing outside the arena. */
+void dg_model_release(dg_service_t *service);
+
+/*
+ * Which service and operation (D19, D21).  services: those that the location
+ * offers.  DG_ALLOWED, or UNKNOWN_OPERATION, AMBIGUOUS_OPERATION,
+ * ACTION_DISAGREES; *call has the service as soon as it is known, so that a
+ * refusal can take its form.
+ */
+dg_refusal_t dg_model_identify(const dg_service_t *const *services,
+    size_t service_count, const dg_request_t *request,
+    dg_call_t *call);
+
+/* NULL when there is none.  Names compare exactly. */
+const dg_operation_t *dg_model_operation(const dg_service_t *service,
+    dg_span_t name);
+const dg_member_t *dg_model_member(const dg_shape_t *structure,
+    dg_span_t wire_name);
+const dg_shape_t *dg_model_error(const dg_operation_t *operation,
+    dg_span_t code);
+
+const char *dg_access_name(dg_access_t access);
+const char *dg_protocol_name(dg_protocol_t protocol);
+
+#endif

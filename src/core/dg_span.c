@@ -1,0 +1,278 @@
+/*
+ * Borrowed bytes and a fixed-capacity writer: see dg_span.h.
+ */
+
+#include "dg_span.h"
+
+#include <string.h>
+
+
+static uint8_t
+lower(uint8_t c)
+{
+    return (c >= 'A' && c <= 'Z') ? (uint8_t) (c | 0x20) : c;
+}
+
+
+dg_span_t
+dg_span(const void *data, size_t len)
+{
+    return (dg_span_t) { data, len };
+}
+
+
+dg_span_t
+dg_span_cstr(const char *s)
+{
+    return s ? dg_span(s, strlen(s)) : DG_SPAN_EMPTY;
+}
+
+
+dg_span_t
+dg_span_slice(dg_span_t s, size_t from, size_t to)
+{
+    if (to > s.len) {
+        to = s.len;
+    }
+
+    if (from > to) {
+        from = to;
+    }
+
+    return s.data ? dg_span(s.data + from, to - from) : DG_SPAN_EMPTY;
+}
+
+
+bool
+dg_span_equal(dg_span_t a, dg_span_t b)
+{
+    return a.len == b.len && (a.len == 0 || memcmp(a.data, b.data, a.len) == 0);
+}
+
+
+bool
+dg_span_equal_nocase(dg_span_t a, dg_span_t b)
+{
+    if (a.len != b.len) {
+        return false;
+    }
+
+    for (size_t i = 0; i < a.len; i++) {
+        if (lower(a.data[i]) != lower(b.data[i])) {
+            return false;
+        }
+    }
+
+    return true;
+}
+
+
+bool
+dg_span_starts_with(dg_span_t s, dg_span_t prefix)
+{
+    return s.len >= prefix.len
+           && dg_span_equal(dg_span_slice(s, 0, prefix.len), prefix);
+}
+
+
+bool
+dg_span_ends_with(dg_span_t s, dg_span_t suffix)
+{
+    return s.len >= suffix.len
+           && dg_span_equal(dg_span_slice(s, s.len - suffix.len, s.len),
+                            suffix);
+}
+
+
+int
+dg_span_compare(dg_span_t a, dg_span_t b)
+{
+    size_t  n = a.len < b.len ? a.len : b.len;
+    int     order = n ? memcmp(a.data, b.data, n) : 0;
+
+    if (order != 0) {
+        return order;
+    }
+
+    return (a.len > b.len) - (a.len < b.len);
+}
+
+
+size_t
+dg_span_find(dg_span_t s, uint8_t c)
+{
+    const uint8_t  *p = s.len ? memchr(s.data, c, s.len) : NULL;
+
+    return p ? (size_t) (p - s.data) : s.len;
+}
+
+
+size_t
+dg_span_find_last(dg_span_t s, uint8_t c)
+{
+    for (size_t i = s.len; i > 0; i--) {
+        if (s.data[i - 1] == c) {
+            return i - 1;
+        }
+    }
+
+    return s.len;
+}
+
+
+static bool
+is_blank(uint8_t c)
+{
+    return c == ' ' || c == '\t';
+}
+
+
+dg_span_t
+dg_span_trim(dg_span_t s)
+{
+    while (s.len > 0 && is_blank(s.data[0])) {
+        s = dg_span_slice(s, 1, s.len);
+    }
+
+    while (s.len > 0 && is_blank(s.data[s.len - 1])) {
+        s.len--;
+    }
+
+    return s;
+}
+
+
+bool
+dg_span_split(dg_span_t *rest, uint8_t separator, dg_span_t *part)
+{
+    size_t  at;
+
+    if (rest->data == NULL) {
+        return false;
+    }
+
+    at = dg_span_find(*rest, separator);
+    *part = dg_span_slice(*rest, 0, at);
+    *rest = at < rest->len ? dg_span_slice(*rest, at + 1, rest->len)
+                           : DG_SPAN_EMPTY;
+    return true;
+}
+
+
+bool
+dg_span_to_u64(dg_span_t s, uint64_t *value)
+{
+    uint64_t  v = 0;
+
+    if (s.len == 0 || s.len > 19) {
+        return false;
+    }
+
+    for (size_t i = 0; i < s.len; i++) {
+        if (s.data[i] < '0' || s.data[i] > '9') {
+            return false;
+        }
+
+        v = v * 10 + (uint64_t) (s.data[i] - '0');
+    }
+
+    *value = v;
+    return true;
+}
+
+
+dg_writer_t
+dg_writer(void *buffer, size_t capacity)
+{
+    return (dg_writer_t) { buffer, 0, capacity, false };
+}
+
+
+void
+dg_write(dg_writer_t *w, const void *data, size_t len)
+{
+    if (len > w->cap - w->len) {
+        w->overflow = true;
+        return;
+    }
+
+    if (len) {
+        memcpy(w->data + w->len, data, len);
+        w->len += len;
+    }
+}
+
+
+void
+dg_write_span(dg_writer_t *w, dg_span_t s)
+{
+    dg_write(w, s.data, s.len);
+}
+
+
+void
+dg_write_cstr(dg_writer_t *w, const char *s)
+{
+    dg_write(w, s, strlen(s));
+}
+
+
+void
+dg_write_char(dg_writer_t *w, char c)
+{
+    dg_write(w, &c, 1);
+}
+
+
+void
+dg_write_u64(dg_writer_t *w, uint64_t value)
+{
+    char      digits[20];
+    unsigned  i = sizeof(digits);
+
+    do {
+        digits[--i] = (char) ('0' + value % 10);
+        value /= 10;
+    } while (value);
+
+    dg_write(w, digits + i, sizeof(digits) - i);
+}
+
+
+void
+dg_write_i64(dg_writer_t *w, int64_t value)
+{
+    if (value < 0) {
+        dg_write_char(w, '-');
+        dg_write_u64(w, (uint64_t) 0 - (uint64_t) value);
+        return;
+    }
+
+    dg_write_u64(w, (uint64_t) value);
+}
+
+
+void
+dg_write_padded(dg_writer_t *w, uint64_t value, unsigned digits)
+{
+    char  text[20];
+
+    if (digits > sizeof(text)) {
+        w->overflow = true;
+        return;
+    }
+
+    for (unsigned i = digits; i > 0; i--) {
+        text[i - 1] = (char) ('0' + value % 10);
+        value /= 10;
+    }
+
+    dg_write(w, text, digits);
+}
+
+
+dg_span_t
+dg_written(const dg_writer_t *w)
+{
+    return dg_span(w->data, w->len);
+}

@@ -1,0 +1,94 @@
+/*
+ * Borrowed bytes and a fixed-capacity writer.
+ *
+ * A span never owns what it points to: it lives as long as the buffer it was
+ * cut from.  A writer never grows: what does not fit sets `overflow`, which
+ * stays set, so that a caller may check once after many writes.
+ */
+
+#ifndef DG_SPAN_H
+#define DG_SPAN_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+typedef struct {
+    const uint8_t  *data;
+    size_t          len;
+} dg_span_t;
+
+typedef struct {
+    uint8_t  *data;      /* the caller's buffer */
+    size_t    len;       /* bytes written so far, never above cap */
+    size_t    cap;
+    bool      overflow;  /* a write did not fit; nothing of it was written */
+} dg_writer_t;
+
+
+/* A span over a string literal. */
+#define DG_SPAN(literal)                                                      \
+    ((dg_span_t) { (const uint8_t *) (literal), sizeof(literal) - 1 })
+
+#define DG_SPAN_EMPTY  ((dg_span_t) { NULL, 0 })
+
+
+dg_span_t dg_span(const void *data, size_t len);
+
+/* A span over a NUL-terminated string; NULL gives the empty span. */
+dg_span_t dg_span_cstr(const char *s);
+
+/* The part [from, to) of a span; both are cut to its length. */
+dg_span_t dg_span_slice(dg_span_t s, size_t from, size_t to);
+
+/* Not constant time: never for secrets (see dg_equal_secret in dg_crypto.h) */
+bool dg_span_equal(dg_span_t a, dg_span_t b);
+
+/* ASCII letters compare without case. */
+bool dg_span_equal_nocase(dg_span_t a, dg_span_t b);
+
+bool dg_span_starts_with(dg_span_t s, dg_span_t prefix);
+bool dg_span_ends_with(dg_span_t s, dg_span_t suffix);
+
+/* memcmp order, the shorter first when one is a prefix: <0, 0, >0. */
+int dg_span_compare(dg_span_t a, dg_span_t b);
+
+/* Offset of the first `c`, or s.len when there is none. */
+size_t dg_span_find(dg_span_t s, uint8_t c);
+
+/* Offset of the last `c`, or s.len when there is none. */
+size_t dg_span_find_last(dg_span_t s, uint8_t c);
+
+/* Without blanks and tabs at both ends. */
+dg_span_t dg_span_trim(dg_span_t s);
+
+/*
+ * Cuts the part before the first `separator` off the front of *rest.  Returns
+ * false when *rest was already used up (rest->data == NULL).  The empty parts
+ * of "a,,b" are returned too.
+ */
+bool dg_span_split(dg_span_t *rest, uint8_t separator, dg_span_t *part);
+
+/*
+ * Decimal digits only, no sign, no blank, at most 19 digits.  False when the
+ * span is empty or is anything else; *value is then left alone.
+ */
+bool dg_span_to_u64(dg_span_t s, uint64_t *value);
+
+
+dg_writer_t dg_writer(void *buffer, size_t capacity);
+
+void dg_write(dg_writer_t *w, const void *data, size_t len);
+void dg_write_span(dg_writer_t *w, dg_span_t s);
+void dg_write_cstr(dg_writer_t *w, const char *s);
+void dg_write_char(dg_writer_t *w, char c);
+void dg_write_u64(dg_writer_t *w, uint64_t value);
+void dg_write_i64(dg_writer_t *w, int64_t value);
+
+/* Exactly `digits` decimal digits, zero-padded; higher digits are cut. */
+void dg_write_padded(dg_writer_t *w, uint64_t value, unsigned digits);
+
+/* What was written so far, borrowed from the writer's buffer. */
+dg_span_t dg_written(const dg_writer_t *w);
+
+#endif
