@@ -9,9 +9,9 @@
 
 #include "dg_span.h"
 
-#define DG_CALLER_GROUPS_MAX  64
+#define DG_CALLER_GROUPS_MAX  256
 #define DG_CALLER_TAGS_MAX    50
-#define DG_CALLER_CLAIMS_MAX  64
+#define DG_CALLER_CLAIMS_MAX  512
 
 typedef enum {
     DG_CALLER_NONE = 0,     /* nothing was presented, or nothing verified */
