@@ -1,0 +1,288 @@
+/*
+ * The raw-byte pass before yajl: see dg_json_door.h.
+ *
+ * Escapes are followed without knowing whether the text is inside a string:
+ * a backslash elsewhere is refused by yajl.  Runs of ASCII without backslash,
+ * VT and FF, which is nearly all of a body, are skipped a word at a time.
+ */
+
+#include "dg_json_door.h"
+
+#include "dg_codec.h"
+
+#include <string.h>
+
+#define EACH_BYTE(c)  (UINT64_C(0x0101010101010101) * (c))
+
+#define VERTICAL_TAB  0x0b
+#define FORM_FEED     0x0c
+#define MARK_LEAD     0xef  /* first byte of U+FEFF */
+
+enum {
+    DOOR_PLAIN = 0,
+    DOOR_UTF8,        /* inside a multibyte sequence */
+    DOOR_BACKSLASH,   /* after a backslash */
+    DOOR_HEX,         /* inside the four digits of \uXXXX */
+    DOOR_LOW_SLASH,   /* after a high surrogate: the low one's backslash */
+    DOOR_LOW_U        /* after that backslash: its u */
+};
+
+
+void
+dg_json_door_init(dg_json_door_t *door)
+{
+    *door = (dg_json_door_t) { .state = DOOR_PLAIN };
+}
+
+
+static bool
+refuse(dg_json_door_t *door, const char *reason)
+{
+    door->reason = reason;
+    return false;
+}
+
+
+/* A word of eight bytes that the door need not look at one by one. */
+static inline bool
+is_plain(uint64_t w)
+{
+    const uint64_t  tops = EACH_BYTE(0x80);
+    const uint64_t  ones = EACH_BYTE(0x7f);
+    uint64_t        kept;
+
+    /* below 0x80 no addition carries; a byte that is equal keeps no top bit */
+    kept = ((w ^ EACH_BYTE('\\')) + ones)
+           & ((w ^ EACH_BYTE(VERTICAL_TAB)) + ones)
+           & ((w ^ EACH_BYTE(FORM_FEED)) + ones);
+
+    return (w & tops) == 0 && (kept & tops) == tops;
+}
+
+
+static const uint8_t *
+skip_plain(const uint8_t *p, const uint8_t *end)
+{
+    uint64_t  w;
+
+    while ((size_t) (end - p) >= sizeof(w)) {
+        memcpy(&w, p, sizeof(w));
+
+        if (!is_plain(w)) {
+            break;
+        }
+
+        p += sizeof(w);
+    }
+
+    return p;
+}
+
+
+/* RFC 3629 section 4: the second byte's bounds keep out the forbidden. */
+static bool
+lead_byte(dg_json_door_t *door, uint8_t c)
+{
+    door->state = DOOR_UTF8;
+    door->low = 0x80;
+    door->high = 0xbf;
+
+    if (c >= 0xc2 && c <= 0xdf) {
+        door->more = 1;
+        return true;
+    }
+
+    if (c >= 0xe0 && c <= 0xef) {
+        door->more = 2;
+        door->low = c == 0xe0 ? 0xa0 : 0x80;
+        door->high = c == 0xed ? 0x9f : 0xbf;
+        return true;
+    }
+
+    if (c >= 0xf0 && c <= 0xf4) {
+        door->more = 3;
+        door->low = c == 0xf0 ? 0x90 : 0x80;
+        door->high = c == 0xf4 ? 0x8f : 0xbf;
+        return true;
+    }
+
+    return refuse(door, "invalid UTF-8");
+}
+
+
+static bool
+plain_byte(dg_json_door_t *door, uint8_t c)
+{
+    if (c >= 0x80) {
+        return lead_byte(door, c);
+    }
+
+    if (c == '\\') {
+        door->state = DOOR_BACKSLASH;
+        return true;
+    }
+
+    if (c == VERTICAL_TAB || c == FORM_FEED) {
+        return refuse(door, "a vertical tab or form feed");
+    }
+
+    return true;
+}
+
+
+static bool
+utf8_byte(dg_json_door_t *door, uint8_t c)
+{
+    if (c < door->low || c > door->high) {
+        return refuse(door, "invalid UTF-8");
+    }
+
+    door->low = 0x80;
+    door->high = 0xbf;
+
+    if (--door->more == 0) {
+        door->state = DOOR_PLAIN;
+    }
+
+    return true;
+}
+
+
+static void
+start_hex(dg_json_door_t *door)
+{
+    door->state = DOOR_HEX;
+    door->more = 4;
+    door->unit = 0;
+}
+
+
+static bool
+end_hex(dg_json_door_t *door)
+{
+    bool  high = door->unit >= 0xd800 && door->unit <= 0xdbff;
+    bool  low = door->unit >= 0xdc00 && door->unit <= 0xdfff;
+
+    if (low != door->paired) {
+        return refuse(door, "an escaped surrogate without its other half");
+    }
+
+    door->paired = high;
+    door->state = high ? DOOR_LOW_SLASH : DOOR_PLAIN;
+    return true;
+}
+
+
+static bool
+hex_byte(dg_json_door_t *door, uint8_t c)
+{
+    int  digit = dg_hex_value(c);
+
+    if (digit < 0) {
+        return refuse(door, "a \\u escape without four hex digits");
+    }
+
+    door->unit = (uint16_t) (door->unit << 4 | digit);
+
+    return --door->more == 0 ? end_hex(door) : true;
+}
+
+
+static bool
+low_half(dg_json_door_t *door, uint8_t c, uint8_t expected)
+{
+    if (c != expected) {
+        return refuse(door, "an escaped surrogate without its other half");
+    }
+
+    if (expected == '\\') {
+        door->state = DOOR_LOW_U;
+        return true;
+    }
+
+    start_hex(door);
+    return true;
+}
+
+
+static bool
+next_byte(dg_json_door_t *door, uint8_t c)
+{
+    switch (door->state) {
+
+    case DOOR_UTF8:
+        return utf8_byte(door, c);
+
+    case DOOR_BACKSLASH:
+        if (c == 'u') {
+            start_hex(door);
+            return true;
+        }
+
+        /* which other escapes there are is yajl's to say */
+        door->state = DOOR_PLAIN;
+        return c < 0x80 ? true : refuse(door, "an unknown escape");
+
+    case DOOR_HEX:
+        return hex_byte(door, c);
+
+    case DOOR_LOW_SLASH:
+        return low_half(door, c, '\\');
+
+    case DOOR_LOW_U:
+        return low_half(door, c, 'u');
+
+    default:
+        return plain_byte(door, c);
+    }
+}
+
+
+size_t
+dg_json_door_pass(dg_json_door_t *door, dg_span_t piece)
+{
+    const uint8_t  *p = piece.data;
+    const uint8_t  *end;
+
+    if (piece.len == 0) {
+        return 0;
+    }
+
+    end = p + piece.len;
+
+    /* no JSON text begins with a character of U+F000 to U+FFFF */
+    if (door->seen == 0 && *p == MARK_LEAD) {
+        door->reason = "a byte order mark";
+        return 0;
+    }
+
+    while (p < end) {
+        if (door->state == DOOR_PLAIN) {
+            p = skip_plain(p, end);
+
+            if (p == end) {
+                break;
+            }
+        }
+
+        if (!next_byte(door, *p)) {
+            break;
+        }
+
+        p++;
+    }
+
+    door->seen += (size_t) (p - piece.data);
+    return (size_t) (p - piece.data);
+}
+
+
+bool
+dg_json_door_finish(dg_json_door_t *door)
+{
+    if (door->state == DOOR_PLAIN) {
+        return true;
+    }
+
+    return refuse(door, "the text ends inside a character or an escape");
+}

@@ -1,0 +1,181 @@
+/*
+ * JSON text from strings and trees: see dg_json.h.
+ */
+
+#include "dg_json.h"
+
+#include "dg_codec.h"
+
+#include <string.h>
+
+#define DEL  0x7f
+
+/* U+2028 and U+2029, which end a line in JavaScript before ES2019 */
+static const uint8_t  line_separator[] = { 0xe2, 0x80, 0xa8 };
+static const uint8_t  paragraph_separator[] = { 0xe2, 0x80, 0xa9 };
+
+
+static bool
+is_verbatim(uint8_t c)
+{
+    return c >= ' ' && c < DEL && c != '"' && c != '\\';
+}
+
+
+static void
+write_control(dg_writer_t *w, uint8_t c)
+{
+    static const char  hex[] = "0123456789abcdef";
+    char               text[] = "\\u00xx";
+
+    text[4] = hex[c >> 4];
+    text[5] = hex[c & 15];
+    dg_write(w, text, 6);
+}
+
+
+static void
+write_escaped(dg_writer_t *w, uint8_t c)
+{
+    static const char  letters[] = {
+        ['"'] = '"', ['\\'] = '\\', ['\b'] = 'b', ['\f'] = 'f', ['\n'] = 'n',
+        ['\r'] = 'r', ['\t'] = 't'
+    };
+    char               text[2] = { '\\' };
+
+    if (c < sizeof(letters) && letters[c] != 0) {
+        text[1] = letters[c];
+        dg_write(w, text, 2);
+        return;
+    }
+
+    write_control(w, c);
+}
+
+
+/* The length of the well-formed sequence at the start, or 0. */
+static size_t
+sequence_length(dg_span_t s)
+{
+    size_t  n = s.data[0] >= 0xf0 ? 4 : s.data[0] >= 0xe0 ? 3 : 2;
+
+    return n <= s.len && dg_utf8_valid(dg_span(s.data, n)) ? n : 0;
+}
+
+
+/* Writes what begins with a byte above DEL; how many bytes that was. */
+static size_t
+write_multibyte(dg_writer_t *w, dg_span_t s)
+{
+    size_t  n = sequence_length(s);
+
+    if (n == 0) {
+        dg_write_cstr(w, "\\ufffd");
+        return 1;
+    }
+
+    if (n == 3 && memcmp(s.data, line_separator, n) == 0) {
+        dg_write_cstr(w, "\\u2028");
+
+    } else if (n == 3 && memcmp(s.data, paragraph_separator, n) == 0) {
+        dg_write_cstr(w, "\\u2029");
+
+    } else {
+        dg_write(w, s.data, n);
+    }
+
+    return n;
+}
+
+
+void
+dg_json_write_string(dg_writer_t *w, dg_span_t text)
+{
+    size_t  i = 0;
+
+    dg_write_char(w, '"');
+
+    while (i < text.len) {
+        size_t  from = i;
+
+        while (i < text.len && is_verbatim(text.data[i])) {
+            i++;
+        }
+
+        if (i > from) {
+            dg_write(w, text.data + from, i - from);
+            continue;
+        }
+
+        if (text.data[i] > DEL) {
+            i += write_multibyte(w, dg_span_slice(text, i, text.len));
+
+        } else {
+            write_escaped(w, text.data[i++]);
+        }
+    }
+
+    dg_write_char(w, '"');
+}
+
+
+void
+dg_json_write_name(dg_writer_t *w, const char *name)
+{
+    dg_write_char(w, '"');
+    dg_write_cstr(w, name);
+    dg_write(w, "\":", 2);
+}
+
+
+static void
+write_scalar(dg_writer_t *w, const dg_json_t *value)
+{
+    switch (value->type) {
+
+    case DG_JSON_STRING:
+        dg_json_write_string(w, value->text);
+        break;
+
+    case DG_JSON_NUMBER:
+        dg_write_span(w, value->text);
+        break;
+
+    case DG_JSON_BOOL:
+        dg_write_cstr(w, value->boolean ? "true" : "false");
+        break;
+
+    default:
+        dg_write_cstr(w, "null");
+    }
+}
+
+
+/* Recursion is as deep as the tree, which the reader's limit bounds. */
+void
+dg_json_write_tree(dg_writer_t *w, const dg_json_t *value)
+{
+    bool  object = value->type == DG_JSON_OBJECT;
+
+    if (!object && value->type != DG_JSON_ARRAY) {
+        write_scalar(w, value);
+        return;
+    }
+
+    dg_write_char(w, object ? '{' : '[');
+
+    for (const dg_json_t *m = value->first; m != NULL; m = m->next) {
+        if (m != value->first) {
+            dg_write_char(w, ',');
+        }
+
+        if (object) {
+            dg_json_write_string(w, m->key);
+            dg_write_char(w, ':');
+        }
+
+        dg_json_write_tree(w, m);
+    }
+
+    dg_write_char(w, object ? '}' : ']');
+}
