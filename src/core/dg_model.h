@@ -55,7 +55,9 @@ typedef enum {
     DG_LOCATION_BODY,
     DG_LOCATION_URI,
     DG_LOCATION_QUERY,
-    DG_LOCATION_HEADER
+    DG_LOCATION_HEADER,
+    DG_LOCATION_HEADERS,        /* a map: headers of one prefix */
+    DG_LOCATION_STATUS          /* of an answer */
 } dg_location_t;
 
 struct dg_member_s {
@@ -65,6 +67,8 @@ struct dg_member_s {
     dg_location_t      location;
     bool               required;
     bool               sensitive;      /* here, in the shape or the overlay */
+    bool               is_file;        /* content of a file: recorded by
+                                          length and SHA-256 */
     bool               idempotency_token;
     const dg_span_t   *aliases;
     size_t             alias_count;
@@ -99,8 +103,9 @@ struct dg_shape_s {
 typedef struct {
     dg_span_t          type;           /* "workspaceid" */
     dg_span_t          arn;            /* "arn:P:workspaces:R:A:workspace/${id}" */
-    const dg_span_t   *members;        /* paths: "TerminateWorkspaceRequests
-                                          [].WorkspaceId" */
+    const dg_span_t   *members;        /* paths without list marks:
+                                          "TerminateWorkspaceRequests
+                                          .WorkspaceId"; none: created here */
     size_t             member_count;
 } dg_resource_rule_t;
 
@@ -123,6 +128,9 @@ struct dg_operation_s {
                                           one; empty when not a batch */
     const dg_resource_rule_t *resources;
     size_t               resource_count;
+    dg_span_t            tags;         /* path of the list (Key, Value) or
+                                          map of tags; empty when none */
+    dg_span_t            tag_keys;     /* path of a list of tag keys */
     const dg_span_t     *condition_keys;
     size_t               condition_key_count;
     unsigned             response_status;
@@ -154,7 +162,18 @@ struct dg_service_s {
     size_t              shape_count;
     const dg_span_t    *permission_only; /* actions that are no operation */
     size_t              permission_only_count;
+    unsigned            patterns_skipped; /* that PCRE2 does not know: their
+                                          members are not checked by them */
 };
+
+/* Bounds of a model; more is DG_ERR_LIMIT. */
+#define DG_MODEL_TEXT_MAX        (16 * 1024 * 1024)
+#define DG_MODEL_PATTERN_MAX     4096   /* bytes of a pattern */
+#define DG_MODEL_ALIASES_MAX     8      /* of a member */
+#define DG_MODEL_PATH_PARTS_MAX  16     /* of an overlay's member path */
+
+/* Steps that PCRE2 may take for one value (pcre2_set_match_limit). */
+#define DG_MODEL_MATCH_LIMIT     100000
 
 #define DG_MODEL_LABELS_MAX  8
 
@@ -200,6 +219,18 @@ const dg_member_t *dg_model_member(const dg_shape_t *structure,
     dg_span_t wire_name);
 const dg_shape_t *dg_model_error(const dg_operation_t *operation,
     dg_span_t code);
+const dg_shape_t *dg_model_shape(const dg_service_t *service,
+    dg_span_t name);
+
+/* The member that has `name` among its aliases, else NULL. */
+const dg_member_t *dg_model_alias(const dg_shape_t *structure,
+    dg_span_t name);
+
+/*
+ * Walks a path of wire names ("Workspaces.Tags.Key", lists and maps passed
+ * silently, "[]" allowed) from a shape.  NULL when a part is not there.
+ */
+const dg_member_t *dg_model_path(const dg_shape_t *shape, dg_span_t path);
 
 const char *dg_access_name(dg_access_t access);
 const char *dg_protocol_name(dg_protocol_t protocol);
