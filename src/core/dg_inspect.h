@@ -50,7 +50,7 @@ typedef struct {
     /*
      * Members whose unknown members and enum values are let through.  Each
      * is a path as in dg_inspect_value_t, optionally after "OPERATION:";
-     * "*" at the end stands for any rest: "CreateWorkspaces:Workspaces.*".
+     * "*" at the end stands for any rest: "CreateWorkspaces:Workspaces/*".
      */
     const dg_span_t  *relaxed;
     size_t            relaxed_count;
@@ -64,9 +64,9 @@ typedef struct {
  * maps have the path of their list; several values then have one path.
  */
 typedef struct {
-    dg_span_t  path;       /* "Workspaces.WorkspaceProperties.RunningMode" */
+    dg_span_t  path;       /* "Workspaces/WorkspaceProperties/RunningMode" */
     dg_span_t  name;       /* the end of path that is relative to the item:
-                              "WorkspaceProperties.RunningMode" */
+                              "WorkspaceProperties/RunningMode" */
     dg_span_t  text;       /* string; number as JSON text; true, false */
     uint32_t   item;       /* index in the batch, or DG_INSPECT_NO_ITEM */
     uint32_t   group;      /* same number: members of one structure */

@@ -105,7 +105,7 @@ typedef struct {
     dg_span_t          arn;            /* "arn:P:workspaces:R:A:workspace/${id}" */
     const dg_span_t   *members;        /* paths without list marks:
                                           "TerminateWorkspaceRequests
-                                          .WorkspaceId"; none: created here */
+                                          /WorkspaceId"; none: created here */
     size_t             member_count;
 } dg_resource_rule_t;
 
@@ -227,8 +227,8 @@ const dg_member_t *dg_model_alias(const dg_shape_t *structure,
     dg_span_t name);
 
 /*
- * Walks a path of wire names ("Workspaces.Tags.Key", lists and maps passed
- * silently, "[]" allowed) from a shape.  NULL when a part is not there.
+ * Walks a path of wire names ("Workspaces/Tags/Key", lists and maps passed
+ * silently) from a shape.  NULL when a part is not there.
  */
 const dg_member_t *dg_model_path(const dg_shape_t *shape, dg_span_t path);
 
