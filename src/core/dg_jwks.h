@@ -7,8 +7,8 @@
  * (another kty, crv, alg, use or key_ops), is malformed, or is weak (too
  * short, exponent, the ROCA fingerprint, a point that is not on its curve) is
  * left out and counted, as RFC 7517 section 5 asks.  A set with a private or
- * symmetric member, or with two usable keys of one kid, is refused whole: it
- * is a leak, or it is ambiguous.  x5c, x5u and jku are never looked at.
+ * symmetric member, or with two keys of one kid for one algorithm, is refused
+ * whole: it is a leak, or ambiguous.  x5c, x5u and jku are never looked at.
  *
  * A set does not change after it was loaded.  Its keys keep OpenSSL contexts,
  * which one thread at a time may use; a set loaded before fork() is usable in
@@ -52,7 +52,10 @@ typedef struct dg_jwks_s  dg_jwks_t;
 typedef struct dg_jwk_s   dg_jwk_t;
 
 
-/* The bit of a registered name ("RS256"), exact case; 0 for any other. */
+/*
+ * The bit of a registered name ("RS256"), exact case; 0 for any other.
+ * "Ed25519" (RFC 9864) is another name of EdDSA here.
+ */
 unsigned dg_jws_algorithm(dg_span_t name);
 
 /* The name of one bit; NULL when it is none. */
@@ -62,7 +65,7 @@ const char *dg_jws_algorithm_name(unsigned algorithm);
  * Loads a set; `scratch` is used while loading only (16 bytes for one of the
  * text are ample).  The set is allocated outside of it: dg_jwks_release().
  * DG_ERR_SYNTAX, DG_ERR_LIMIT, DG_ERR_MEMORY, DG_ERR_CRYPTO, DG_ERR_INVALID
- * (a private or symmetric member, a kid twice), or DG_ERR_MISSING when no
+ * (a private or symmetric member, a kid twice), DG_ERR_MISSING when no
  * usable key is left; *diag says which key and why.  When the set was loaded
  * but keys were left out, *diag tells why the first of them was.
  */
@@ -84,7 +87,7 @@ size_t dg_jwks_left_out(const dg_jwks_t *set);
 const dg_jwk_t *dg_jwks_find(const dg_jwks_t *set, dg_span_t kid,
     unsigned algorithm);
 
-/* The key of that kid whatever its algorithms; NULL when there is none. */
+/* A key of that kid whatever its algorithms; NULL when there is none. */
 const dg_jwk_t *dg_jwks_find_id(const dg_jwks_t *set, dg_span_t kid);
 
 /* Its kid, empty when it has none; and what it may verify, as a mask. */
