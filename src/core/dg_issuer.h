@@ -18,6 +18,9 @@
 #define DG_ISSUER_SUBJECT_MAX     255   /* bytes, OpenID Connect Core 2 */
 #define DG_ISSUER_CLAIM_PATH_MAX  255   /* bytes of a claim's path */
 #define DG_ISSUER_NAME_MAX         64   /* bytes */
+#define DG_ISSUER_TAG_KEY_MAX     128   /* bytes */
+#define DG_ISSUER_TAG_VALUE_MAX   256   /* bytes */
+#define DG_ISSUER_MAX_AGE_MAX  315360000  /* seconds: ten years */
 #define DG_ISSUER_TIME_MAX  253402300799  /* 9999-12-31T23:59:59Z */
 
 /* A principal tag, aws:PrincipalTag/KEY, taken from a claim. */
@@ -90,7 +93,21 @@ const dg_json_t *dg_issuer_claim(const dg_json_t *claims, dg_span_t path);
  * caller: kind DG_CALLER_JWT, verified, principal_type "WebIdentityUser", ARN
  * arn:aws:deskgate::ACCOUNT:jwt/NAME/SUBJECT with every byte of the subject
  * outside A-Za-z0-9+=,.@_- percent-encoded, user_id the part behind the last
- * colon.  All of it is in the arena.
+ * colon.  It lives as long as the arena and the issuer.
+ *
+ * Kind of token: the header's typ is absent, JWT or at+jwt.  An ID token (typ
+ * claim ID, token_use id, at_hash, c_hash, or a nonce where nothing says that
+ * it is an access token) is refused unless the issuer takes them; refresh,
+ * logout and the like always are.  A token that is bound to a certificate
+ * (RFC 8705, cnf x5t#S256) needs that certificate, one that is bound to
+ * anything else is refused.
+ *
+ * Dates are numbers, whole or not, from 1970 to 9999.  A group claim is a
+ * string or a list of strings; a tag claim one string, number or boolean of
+ * at most 256 bytes.  claims has a row for every scalar, and one for every
+ * scalar in a list; members of objects are named by their path.  null and
+ * what is in a list but no scalar have no row.  A token in which two claims
+ * have the same path is refused.
  *
  * DG_ALLOWED or DG_REFUSE_TOKEN_ISSUER, _AUDIENCE, _EXPIRED, _EARLY, _CLAIM
  * (absent, ill-typed, of another kind of token, or beyond a limit of
@@ -102,8 +119,8 @@ DG_MUST_USE dg_refusal_t dg_issuer_check(const dg_issuer_t *issuer,
 
 /*
  * The whole way of a bearer JWT: takes it apart, picks the issuer by `iss`,
- * the key by kid and algorithm, verifies, checks.  *which (may be NULL) is
- * the index of the issuer, or issuer_count when none matched; a caller that
+ * the key by kid and algorithm, verifies, checks.  The first issuer of that
+ * url counts.  *which (may be NULL) is the index of the issuer, or issuer_count when none matched; a caller that
  * can fetch keys does so after DG_REFUSE_ISSUER_UNAVAILABLE (its keys are
  * NULL) or DG_REFUSE_TOKEN_KEY_UNKNOWN, and calls again.
  *
