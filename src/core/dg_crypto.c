@@ -395,3 +395,14 @@ dg_wipe(void *data, size_t len)
         OPENSSL_cleanse(data, len);
     }
 }
+
+
+void
+dg_wipe_span(dg_span_t *s)
+{
+    if (s->len) {
+        dg_wipe((void *) (uintptr_t) s->data, s->len);
+    }
+
+    *s = DG_SPAN_EMPTY;
+}

@@ -76,4 +76,10 @@ bool dg_equal_secret(dg_span_t a, dg_span_t b);
 /* Overwrites with zeroes in a way that the compiler keeps. */
 void dg_wipe(void *data, size_t len);
 
+/*
+ * The same for what a span borrows, which must be memory that may be written
+ * to; the span is then empty.
+ */
+void dg_wipe_span(dg_span_t *s);
+
 #endif
