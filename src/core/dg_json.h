@@ -120,6 +120,14 @@ void dg_json_write_string(dg_writer_t *w, dg_span_t text);
 /* `"name":` ; a name of our own that needs no escaping. */
 void dg_json_write_name(dg_writer_t *w, const char *name);
 
+#define DG_JSON_QUOTED  64
+
+/*
+ * The text as a JSON string with a NUL behind, for a diagnostic; "..." when
+ * it does not fit.  Returns out.
+ */
+const char *dg_json_quote(char out[DG_JSON_QUOTED], dg_span_t text);
+
 /* A tree as compact JSON. */
 void dg_json_write_tree(dg_writer_t *w, const dg_json_t *value);
 

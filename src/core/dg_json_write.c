@@ -128,6 +128,23 @@ dg_json_write_name(dg_writer_t *w, const char *name)
 }
 
 
+const char *
+dg_json_quote(char out[DG_JSON_QUOTED], dg_span_t text)
+{
+    dg_writer_t  w = dg_writer(out, DG_JSON_QUOTED - 1);
+
+    dg_json_write_string(&w, text);
+
+    if (w.overflow) {
+        w = dg_writer(out, DG_JSON_QUOTED - 1);
+        dg_write_cstr(&w, "\"...\"");
+    }
+
+    out[w.len] = 0;
+    return out;
+}
+
+
 static void
 write_scalar(dg_writer_t *w, const dg_json_t *value)
 {

@@ -4,14 +4,14 @@
 
 #include "dg_names.h"
 
+#include "dg_hash.h"
+
 #include <string.h>
 
 #define FIRST_OBJECTS  8
 #define FIRST_NAMES    16
 #define FIRST_BYTES    256
 #define FIRST_SLOTS    32
-
-#define HASH_MULTIPLIER  UINT64_C(0x9e3779b97f4a7c15)
 
 
 void
@@ -77,29 +77,6 @@ dg_names_open(dg_names_t *names)
     o->bytes = names->len;
     o->used = 0;
     return DG_OK;
-}
-
-
-static uint32_t
-hash_bytes(const uint8_t *p, size_t len)
-{
-    uint64_t  h = len, w;
-
-    for ( /* void */ ; len >= sizeof(w); p += sizeof(w), len -= sizeof(w)) {
-        memcpy(&w, p, sizeof(w));
-        h = (h ^ w) * HASH_MULTIPLIER;
-        h ^= h >> 32;
-    }
-
-    w = 0;
-
-    if (len) {
-        memcpy(&w, p, len);
-    }
-
-    h = (h ^ w) * HASH_MULTIPLIER;
-
-    return (uint32_t) (h >> 32);
 }
 
 
@@ -181,7 +158,7 @@ rebuild(dg_names_t *names, dg_names_object_t *o, size_t end)
     for (size_t i = o->first; o->used == 0 && i < end; i++) {
         dg_name_t  *n = &names->names[i];
 
-        n->hash = hash_bytes(names->bytes + n->at, n->len);
+        n->hash = dg_hash(dg_span(names->bytes + n->at, n->len));
     }
 
     o->used = want;
@@ -246,7 +223,7 @@ check(dg_names_t *names, dg_names_object_t *o, size_t members,
         return find_linear(names, o, name);
     }
 
-    names->names[names->count].hash = hash_bytes(name.data, name.len);
+    names->names[names->count].hash = dg_hash(name);
 
     if (members >= o->used / 2) {
         err = rebuild(names, o, names->count);
