@@ -79,6 +79,7 @@ struct dg_shape_s {
     dg_span_t          name;
     bool               sensitive;
     bool               is_union;
+    bool               is_sparse;      /* lists and maps: null items allowed */
 
     dg_member_t       *members;        /* structures, by wire_name */
     size_t             member_count;
