@@ -22,6 +22,7 @@
 #include "dg_arena.h"
 #include "dg_credentials.h"
 #include "dg_crypto.h"
+#include "dg_query.h"
 #include "dg_refusal.h"
 #include "dg_request.h"
 
@@ -37,7 +38,8 @@
 #define DG_SIGV4_METHOD_MAX          32    /* BAD_REQUEST */
 #define DG_SIGV4_TARGET_MAX          16384 /* bytes: TARGET_TOO_LONG */
 #define DG_SIGV4_PATH_SEGMENTS_MAX   128   /* TARGET_TOO_LONG */
-#define DG_SIGV4_QUERY_PARAMS_MAX    128   /* TARGET_TOO_LONG */
+#define DG_SIGV4_QUERY_PARAMS_MAX    DG_QUERY_PARAMS_MAX
+                                           /* TARGET_TOO_LONG */
 #define DG_SIGV4_HEADERS_MAX         DG_REQUEST_HEADERS_MAX
                                            /* TOO_MANY_HEADERS */
 #define DG_SIGV4_AUTHORIZATION_MAX   4096  /* bytes: SIGNATURE_INCOMPLETE */
@@ -160,7 +162,8 @@ DG_MUST_USE dg_err_t dg_sigv4_presign(dg_signing_keys_t *keys,
 /*
  * Which forms of SigV4 a request presents, valid or not: 0 when none, so that
  * the caller may look for other kinds of credentials.  Parameter names are
- * decoded and compared without case here, so that no spelling hides one.
+ * decoded and compared without case here, so that no spelling hides one, and
+ * a query that cannot be cut into parameters counts as presenting.
  */
 unsigned dg_sigv4_presented(const dg_request_t *request);
 
@@ -198,6 +201,7 @@ typedef enum {
 typedef struct {
     dg_sigv4_form_t  form;
     unsigned         missing;         /* parts, with SIGNATURE_INCOMPLETE */
+    dg_span_t        unsigned_header; /* its name, with HEADER_UNSIGNED */
     dg_span_t        access_key_id;
     dg_span_t        date;            /* of the scope: 8 digits */
     dg_span_t        region;
