@@ -10,6 +10,8 @@
  * of their keys must be refused by the key set loader.  Prints no key.
  */
 
+#define _POSIX_C_SOURCE  200809L
+
 #include "dg_codec.h"
 #include "dg_crypto.h"
 #include "dg_jws.h"
