@@ -18,7 +18,8 @@
  * Values are secrets: their blocks are wiped when replaced, dropped, expired
  * or reclaimed.  A full cache refuses; a living value is never evicted.
  * Entries without a value (leases and failures) may take half of each set of
- * slots, and make place among themselves only, the failure longest ago first.
+ * slots, and make place among themselves only: the failure that ends first
+ * goes first, a lease never.
  *
  * The caller holds the lock.  Time is milliseconds of one clock of the
  * caller's choice, the same in all calls and workers.
@@ -60,9 +61,10 @@ typedef struct {
 
 typedef struct {
     dg_cache_state_t  state;
-    uint64_t          generation;  /* of the lease (SOFT, LEAD); for HIT of
-                                      the value, for dg_cache_drop() */
-    size_t            length;      /* of the value (HIT, SOFT) */
+    uint64_t          generation;  /* of the lease (SOFT, LEAD) */
+    uint64_t          version;     /* of the value (HIT, SOFT): the generation
+                                      that filled it, for dg_cache_drop() */
+    size_t            length;      /* of the value; also at DG_ERR_LIMIT */
     int64_t           soft;        /* HIT, SOFT */
     int64_t           hard;
     int64_t           wait_until;  /* WAIT: the lease's deadline */
@@ -140,7 +142,7 @@ void dg_cache_abandon(dg_cache_t *cache, const dg_cache_key_t *key,
     uint64_t generation);
 
 /*
- * Drops the value of that generation (as HIT told), and no newer one: the
+ * Drops the value of that generation (result.version), and no newer one: the
  * upstream refused it.  Generation 0 drops whatever there is, the failure and
  * the lease included, so that the answer of a fetch under way is dropped
  * when it comes: what it will tell may be out of date.
