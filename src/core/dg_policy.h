@@ -26,6 +26,7 @@
 #define DG_POLICY_CONDITIONS_MAX  256      /* operator and key, a statement */
 #define DG_POLICY_VALUES_MAX      10000    /* of one condition */
 #define DG_POLICY_VARIABLES_MAX   16       /* in one pattern or value */
+#define DG_POLICY_KEYS_MAX        2048     /* distinct, of a document, a set */
 #define DG_POLICY_DOCUMENTS_MAX   1024     /* of a set */
 #define DG_POLICY_ACTION_MAX      256      /* bytes of a request's action */
 #define DG_POLICY_RESOURCE_MAX    4096     /* bytes of a request's ARN */

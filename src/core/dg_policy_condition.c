@@ -1,0 +1,770 @@
+/*
+ * Conditions: operators, loading and evaluation.  Source: IAM User Guide,
+ * "IAM JSON policy elements: Condition operators" and "Multivalued context
+ * keys".
+ *
+ * A key with several values under an operator without ForAllValues or
+ * ForAnyValue: a positive operator holds when it holds for one of them, a
+ * negated one when the positive would not.  A key with an empty list counts
+ * as missing, also for Null.
+ */
+
+#include "dg_near.h"
+#include "dg_policy_document.h"
+
+#include <string.h>
+
+typedef struct {
+    const char            *name;
+    dg_policy_family_t     family;
+    dg_policy_relation_t   relation;
+    bool                   negated;
+} operator_row_t;
+
+static const operator_row_t  operators[] = {
+    { "StringEquals", DG_FAMILY_STRING, DG_RELATION_EQUAL, false },
+    { "StringNotEquals", DG_FAMILY_STRING, DG_RELATION_EQUAL, true },
+    { "StringEqualsIgnoreCase", DG_FAMILY_STRING_NOCASE, DG_RELATION_EQUAL,
+      false },
+    { "StringNotEqualsIgnoreCase", DG_FAMILY_STRING_NOCASE,
+      DG_RELATION_EQUAL, true },
+    { "StringLike", DG_FAMILY_STRING_LIKE, DG_RELATION_EQUAL, false },
+    { "StringNotLike", DG_FAMILY_STRING_LIKE, DG_RELATION_EQUAL, true },
+    { "ArnEquals", DG_FAMILY_ARN, DG_RELATION_EQUAL, false },
+    { "ArnNotEquals", DG_FAMILY_ARN, DG_RELATION_EQUAL, true },
+    { "ArnLike", DG_FAMILY_ARN, DG_RELATION_EQUAL, false },
+    { "ArnNotLike", DG_FAMILY_ARN, DG_RELATION_EQUAL, true },
+    { "NumericEquals", DG_FAMILY_NUMERIC, DG_RELATION_EQUAL, false },
+    { "NumericNotEquals", DG_FAMILY_NUMERIC, DG_RELATION_EQUAL, true },
+    { "NumericLessThan", DG_FAMILY_NUMERIC, DG_RELATION_LESS, false },
+    { "NumericLessThanEquals", DG_FAMILY_NUMERIC, DG_RELATION_LESS_EQUAL,
+      false },
+    { "NumericGreaterThan", DG_FAMILY_NUMERIC, DG_RELATION_GREATER, false },
+    { "NumericGreaterThanEquals", DG_FAMILY_NUMERIC,
+      DG_RELATION_GREATER_EQUAL, false },
+    { "DateEquals", DG_FAMILY_DATE, DG_RELATION_EQUAL, false },
+    { "DateNotEquals", DG_FAMILY_DATE, DG_RELATION_EQUAL, true },
+    { "DateLessThan", DG_FAMILY_DATE, DG_RELATION_LESS, false },
+    { "DateLessThanEquals", DG_FAMILY_DATE, DG_RELATION_LESS_EQUAL, false },
+    { "DateGreaterThan", DG_FAMILY_DATE, DG_RELATION_GREATER, false },
+    { "DateGreaterThanEquals", DG_FAMILY_DATE, DG_RELATION_GREATER_EQUAL,
+      false },
+    { "Bool", DG_FAMILY_BOOL, DG_RELATION_EQUAL, false },
+    { "BinaryEquals", DG_FAMILY_BINARY, DG_RELATION_EQUAL, false },
+    { "BinaryNotEquals", DG_FAMILY_BINARY, DG_RELATION_EQUAL, true },
+    { "IpAddress", DG_FAMILY_IP, DG_RELATION_EQUAL, false },
+    { "NotIpAddress", DG_FAMILY_IP, DG_RELATION_EQUAL, true },
+    { "Null", DG_FAMILY_NULL, DG_RELATION_EQUAL, false },
+};
+
+#define OPERATORS  (sizeof(operators) / sizeof(operators[0]))
+
+static const char *const  family_wants[] = {
+    [DG_FAMILY_STRING]        = "a string",
+    [DG_FAMILY_STRING_NOCASE] = "a string",
+    [DG_FAMILY_STRING_LIKE]   = "a string",
+    [DG_FAMILY_ARN]           = "an ARN of six parts",
+    [DG_FAMILY_NUMERIC]       = "a decimal number",
+    [DG_FAMILY_DATE]          = "a date as in 2026-10-01T08:00:00Z, or "
+                                "seconds since 1970",
+    [DG_FAMILY_BOOL]          = "\"true\" or \"false\"",
+    [DG_FAMILY_BINARY]        = "Base64 with padding",
+    [DG_FAMILY_IP]            = "an IPv4 or IPv6 address, or a network as "
+                                "in 10.0.0.0/8",
+    [DG_FAMILY_NULL]          = "\"true\" or \"false\"",
+};
+
+
+static const operator_row_t *
+find_operator(dg_span_t name)
+{
+    for (size_t i = 0; i < OPERATORS; i++) {
+        if (dg_span_equal(name, dg_span_cstr(operators[i].name))) {
+            return &operators[i];
+        }
+    }
+
+    return NULL;
+}
+
+
+static bool
+cut_prefix(dg_span_t *text, dg_span_t prefix)
+{
+    if (!dg_span_starts_with(*text, prefix)) {
+        return false;
+    }
+
+    *text = dg_span_slice(*text, prefix.len, text->len);
+    return true;
+}
+
+
+static bool
+parse_operator(dg_span_t text, dg_policy_operator_t *op, dg_span_t *base)
+{
+    const operator_row_t  *row;
+    dg_span_t              suffix = DG_SPAN("IfExists");
+
+    memset(op, 0, sizeof(*op));
+
+    if (cut_prefix(&text, DG_SPAN("ForAllValues:"))) {
+        op->quantifier = DG_QUANTIFIER_ALL;
+
+    } else if (cut_prefix(&text, DG_SPAN("ForAnyValue:"))) {
+        op->quantifier = DG_QUANTIFIER_ANY;
+    }
+
+    if (dg_span_ends_with(text, suffix)) {
+        op->if_exists = true;
+        text = dg_span_slice(text, 0, text.len - suffix.len);
+    }
+
+    *base = text;
+    row = find_operator(text);
+
+    if (row == NULL
+        || (row->family == DG_FAMILY_NULL
+            && (op->if_exists || op->quantifier != DG_QUANTIFIER_NONE)))
+    {
+        return false;
+    }
+
+    op->family = row->family;
+    op->relation = row->relation;
+    op->negated = row->negated;
+    return true;
+}
+
+
+static void
+unknown_operator(dg_policy_loader_t *loader, const dg_json_t *node,
+    dg_span_t base)
+{
+    dg_near_t  near = dg_near(base);
+
+    if (find_operator(base) != NULL) {
+        dg_policy_problem(loader, DG_POLICY_ERROR, DG_ERR_INVALID, node, true,
+                          "the operator Null takes neither IfExists nor "
+                          "ForAllValues: nor ForAnyValue:");
+        return;
+    }
+
+    for (size_t i = 0; i < OPERATORS; i++) {
+        dg_near_try(&near, dg_span_cstr(operators[i].name));
+    }
+
+    dg_policy_problem(loader, DG_POLICY_ERROR, DG_ERR_INVALID, node, true,
+                      "unknown condition operator \"%s\"%s",
+                      dg_policy_quote(loader, node->key),
+                      dg_policy_hint(loader, near.best));
+}
+
+
+/* The text of a scalar; numbers and booleans may be unquoted. */
+static bool
+scalar_text(const dg_json_t *node, dg_span_t *text)
+{
+    switch (node->type) {
+
+    case DG_JSON_STRING:
+    case DG_JSON_NUMBER:
+        *text = node->text;
+        return true;
+
+    case DG_JSON_BOOL:
+        *text = node->boolean ? DG_SPAN("true") : DG_SPAN("false");
+        return true;
+
+    default:
+        return false;
+    }
+}
+
+
+static dg_err_t
+load_pattern(dg_policy_loader_t *loader, dg_policy_family_t family,
+    dg_span_t text, dg_pattern_t *out)
+{
+    unsigned  flags = 0;
+
+    if (family == DG_FAMILY_STRING_LIKE) {
+        flags |= DG_PATTERN_WILDCARDS;
+    }
+
+    if (loader->variables) {
+        flags |= DG_PATTERN_VARIABLES;
+    }
+
+    return dg_pattern_compile(&loader->keys, loader->arena, text, flags, out);
+}
+
+
+static dg_err_t
+load_plain(dg_policy_family_t family, dg_span_t text,
+    dg_policy_operand_t *out)
+{
+    switch (family) {
+
+    case DG_FAMILY_NUMERIC:
+        return dg_decimal_parse(text, &out->decimal);
+
+    case DG_FAMILY_DATE:
+        return dg_instant_parse(text, &out->instant);
+
+    case DG_FAMILY_IP:
+        return dg_network_parse(text, &out->network, NULL);
+
+    case DG_FAMILY_BINARY:
+        out->binary = text;
+        return dg_base64_is_valid(text) ? DG_OK : DG_ERR_SYNTAX;
+
+    default:
+        return dg_truth_parse(text, &out->truth);
+    }
+}
+
+
+static void
+bad_value(dg_policy_loader_t *loader, const dg_json_t *node,
+    dg_policy_family_t family, dg_span_t text, dg_err_t err)
+{
+    bool  variable = family > DG_FAMILY_ARN && text.len > 1
+                     && text.data[0] == '$' && text.data[1] == '{';
+
+    if (family < DG_FAMILY_ARN) {
+        dg_policy_problem(loader, DG_POLICY_ERROR, err, node, false,
+                          err == DG_ERR_LIMIT
+                          ? "more than 16 variables, or 2048 keys, in \"%s\""
+                          : "malformed variable in \"%s\": write ${key} or "
+                            "${key, 'default'}; a dollar sign before a "
+                            "brace is ${$}",
+                          dg_policy_quote(loader, text));
+        return;
+    }
+
+    dg_policy_problem(loader, DG_POLICY_ERROR, DG_ERR_INVALID, node, false,
+                      "\"%s\" is not %s%s", dg_policy_quote(loader, text),
+                      family_wants[family],
+                      variable ? "; variables stand in String and Arn "
+                                 "conditions only" : "");
+}
+
+
+static void
+load_value(dg_policy_loader_t *loader, const dg_json_t *node,
+    const dg_policy_operator_t *op, dg_policy_operand_t *out)
+{
+    dg_err_t   err;
+    dg_span_t  text;
+    bool       host_bits;
+
+    if (!scalar_text(node, &text)) {
+        dg_policy_problem(loader, DG_POLICY_ERROR, DG_ERR_INVALID, node,
+                          false, "a condition's value is a string or a list "
+                          "of strings, not %s", dg_json_type_name(node->type));
+        return;
+    }
+
+    if (op->family == DG_FAMILY_ARN) {
+        (void) dg_policy_load_arn(loader, node, text, 0, &out->arn);
+        return;
+    }
+
+    err = op->family < DG_FAMILY_ARN
+          ? load_pattern(loader, op->family, text, &out->pattern)
+          : load_plain(op->family, text, out);
+
+    if (err != DG_OK) {
+        bad_value(loader, node, op->family, text, err);
+        return;
+    }
+
+    if (op->family == DG_FAMILY_IP
+        && dg_network_parse(text, &out->network, &host_bits) == DG_OK
+        && host_bits)
+    {
+        dg_policy_problem(loader, DG_POLICY_WARNING, DG_OK, node, false,
+                          "\"%s\" has bits behind its prefix, which are "
+                          "ignored", dg_policy_quote(loader, text));
+    }
+}
+
+
+static void
+load_values(dg_policy_loader_t *loader, const dg_json_t *node,
+    dg_policy_condition_t *condition)
+{
+    dg_policy_operand_t  *values;
+    size_t                n = dg_policy_count(node), i = 0;
+
+    if (n == 0 || n > DG_POLICY_VALUES_MAX) {
+        dg_policy_problem(loader, DG_POLICY_ERROR,
+                          n ? DG_ERR_LIMIT : DG_ERR_INVALID, node, false,
+                          n ? "more than 10000 values in one condition"
+                          : "a condition without values: write the values "
+                            "or remove the condition");
+        return;
+    }
+
+    values = dg_arena_calloc(loader->arena, n, sizeof(*values));
+    if (values == NULL) {
+        dg_policy_problem(loader, DG_POLICY_ERROR, DG_ERR_MEMORY, node,
+                          false, "no memory");
+        return;
+    }
+
+    condition->values = values;
+    condition->count = n;
+
+    for (const dg_json_t *v = dg_policy_first(node); v != NULL;
+         v = dg_policy_next(node, v))
+    {
+        load_value(loader, v, &condition->op, &values[i++]);
+    }
+}
+
+
+static bool
+reads_of_statement(dg_policy_loader_t *loader, const dg_json_t *node,
+    const dg_policy_statement_t *statement, dg_policy_condition_t *condition)
+{
+    const dg_policy_catalogue_t  *c = loader->options->catalogue;
+    dg_policy_actions_t           actions = { statement->action_texts,
+                                              statement->action_count,
+                                              statement->not_action };
+    bool                          strict = loader->options->strict;
+
+    switch (c->key_kind(c->ctx, node->key, &actions)) {
+
+    case DG_POLICY_KEY_UNKNOWN:
+        dg_policy_problem(loader, DG_POLICY_ERROR, DG_ERR_INVALID, node, true,
+                          "unknown condition key \"%s\"%s",
+                          dg_policy_quote(loader, node->key),
+                          dg_policy_hint(loader,
+                                         c->suggest_key(c->ctx, node->key)));
+        return false;
+
+    case DG_POLICY_KEY_IMPOSSIBLE:
+        dg_policy_problem(loader,
+                          strict ? DG_POLICY_ERROR : DG_POLICY_WARNING,
+                          DG_ERR_INVALID, node, true,
+                          "condition key \"%s\" can never be present for "
+                          "the statement's actions",
+                          dg_policy_quote(loader, node->key));
+        return true;
+
+    case DG_POLICY_KEY_LIST:
+        if (condition->op.quantifier != DG_QUANTIFIER_NONE
+            || condition->op.family == DG_FAMILY_NULL)
+        {
+            return true;
+        }
+
+        dg_policy_problem(loader, DG_POLICY_ERROR, DG_ERR_INVALID, node, true,
+                          "condition key \"%s\" can have several values: "
+                          "write ForAnyValue:%s or ForAllValues:%s",
+                          dg_policy_quote(loader, node->key),
+                          dg_policy_quote(loader, condition->op_text),
+                          dg_policy_quote(loader, condition->op_text));
+        return false;
+
+    default:
+        return true;
+    }
+}
+
+
+/*
+ * ForAllValues holds when the key is missing: in an Allow that grants to
+ * whoever leaves it away.
+ */
+static void
+warn_all_values(dg_policy_loader_t *loader, const dg_json_t *element,
+    const dg_json_t *node)
+{
+    const dg_json_t  *null = dg_json_member(element, DG_SPAN("Null"));
+
+    for (const dg_json_t *k = null ? null->first : NULL; k; k = k->next) {
+        if (dg_span_equal_nocase(k->key, node->key)) {
+            return;
+        }
+    }
+
+    dg_policy_problem(loader, DG_POLICY_WARNING, DG_OK, node, true,
+                      "ForAllValues also holds when \"%s\" is missing: add "
+                      "\"Null\": {\"%s\": \"false\"}",
+                      dg_policy_quote(loader, node->key),
+                      dg_policy_quote(loader, node->key));
+}
+
+
+static void
+load_condition(dg_policy_loader_t *loader, const dg_json_t *element,
+    const dg_json_t *node, const dg_policy_statement_t *statement,
+    dg_policy_condition_t *condition)
+{
+    dg_err_t  err;
+
+    if (node->key.len == 0) {
+        dg_policy_problem(loader, DG_POLICY_ERROR, DG_ERR_INVALID, node, true,
+                          "a condition key must have a name");
+        return;
+    }
+
+    err = dg_policy_keys_add(&loader->keys, node->key, &condition->key);
+
+    if (err != DG_OK) {
+        dg_policy_problem(loader, DG_POLICY_ERROR, err, node, true, "%s",
+                          err == DG_ERR_LIMIT ? "more than 2048 keys"
+                                              : "no memory");
+        return;
+    }
+
+    if (loader->options->catalogue != NULL
+        && !reads_of_statement(loader, node, statement, condition))
+    {
+        return;
+    }
+
+    if (condition->op.quantifier == DG_QUANTIFIER_ALL
+        && !statement->is_deny && !condition->op.if_exists)
+    {
+        warn_all_values(loader, element, node);
+    }
+
+    load_values(loader, node, condition);
+}
+
+
+static size_t
+count_conditions(const dg_json_t *element)
+{
+    size_t  n = 0;
+
+    for (const dg_json_t *op = element->first; op != NULL; op = op->next) {
+        n += op->type == DG_JSON_OBJECT ? op->count : 0;
+    }
+
+    return n;
+}
+
+
+/* One operator and its keys; returns how many conditions were compiled. */
+static size_t
+load_operator(dg_policy_loader_t *loader, const dg_json_t *element,
+    const dg_json_t *node, const dg_policy_statement_t *statement,
+    dg_policy_condition_t *conditions)
+{
+    dg_policy_operator_t  op;
+    dg_span_t             base;
+    size_t                n = 0;
+
+    if (!parse_operator(node->key, &op, &base)) {
+        unknown_operator(loader, node, base);
+        return 0;
+    }
+
+    if (node->type != DG_JSON_OBJECT || node->count == 0) {
+        dg_policy_problem(loader, DG_POLICY_ERROR, DG_ERR_INVALID, node,
+                          false, "the operator \"%s\" must be an object of "
+                          "condition keys and their values",
+                          dg_policy_quote(loader, node->key));
+        return 0;
+    }
+
+    for (const dg_json_t *k = node->first; k != NULL; k = k->next) {
+        conditions[n].op = op;
+        conditions[n].op_text = node->key;
+        load_condition(loader, element, k, statement, &conditions[n++]);
+    }
+
+    return n;
+}
+
+
+void
+dg_policy_load_conditions(dg_policy_loader_t *loader,
+    const dg_json_t *element, dg_policy_statement_t *statement)
+{
+    dg_policy_condition_t  *conditions;
+    size_t                  n;
+
+    if (element->type != DG_JSON_OBJECT) {
+        dg_policy_problem(loader, DG_POLICY_ERROR, DG_ERR_INVALID, element,
+                          false, "Condition must be an object of operators");
+        return;
+    }
+
+    n = count_conditions(element);
+
+    if (n > DG_POLICY_CONDITIONS_MAX) {
+        dg_policy_problem(loader, DG_POLICY_ERROR, DG_ERR_LIMIT, element,
+                          false, "more than 256 conditions in a statement");
+        return;
+    }
+
+    conditions = dg_arena_calloc(loader->arena, n ? n : 1,
+                                 sizeof(*conditions));
+    if (conditions == NULL) {
+        dg_policy_problem(loader, DG_POLICY_ERROR, DG_ERR_MEMORY, element,
+                          false, "no memory");
+        return;
+    }
+
+    statement->conditions = conditions;
+
+    for (const dg_json_t *op = element->first; op != NULL; op = op->next) {
+        statement->condition_count +=
+            load_operator(loader, element, op, statement,
+                          conditions + statement->condition_count);
+    }
+}
+
+
+/* Evaluation */
+
+static bool
+relation_holds(dg_policy_relation_t relation, int order)
+{
+    switch (relation) {
+
+    case DG_RELATION_LESS:
+        return order < 0;
+
+    case DG_RELATION_LESS_EQUAL:
+        return order <= 0;
+
+    case DG_RELATION_GREATER:
+        return order > 0;
+
+    case DG_RELATION_GREATER_EQUAL:
+        return order >= 0;
+
+    default:
+        return order == 0;
+    }
+}
+
+
+/* A request's value, read once for all the values of the condition. */
+typedef struct {
+    bool                 valid;
+    dg_span_t            text;
+    dg_arn_t             arn;
+    dg_policy_operand_t  operand;
+} subject_t;
+
+
+static void
+read_subject(dg_policy_family_t family, dg_span_t text, subject_t *s)
+{
+    s->text = text;
+    s->valid = true;
+
+    switch (family) {
+
+    case DG_FAMILY_STRING:
+    case DG_FAMILY_STRING_NOCASE:
+    case DG_FAMILY_STRING_LIKE:
+        return;
+
+    case DG_FAMILY_ARN:
+        s->arn = dg_arn_split(text);
+        s->valid = s->arn.valid;
+        return;
+
+    case DG_FAMILY_IP:
+        /* a request's address is an address, never a network */
+        s->valid = dg_span_find(text, '/') == text.len
+                   && load_plain(family, text, &s->operand) == DG_OK;
+        return;
+
+    default:
+        s->valid = load_plain(family, text, &s->operand) == DG_OK;
+        return;
+    }
+}
+
+
+static dg_policy_truth_t
+match_pattern(const dg_policy_condition_t *c, const dg_pattern_t *pattern,
+    const subject_t *s, dg_policy_resolve_pt resolve, void *ctx,
+    size_t *steps)
+{
+    dg_span_t          variables[DG_POLICY_VARIABLES_MAX];
+    dg_policy_truth_t  known;
+    unsigned           flags = c->op.family == DG_FAMILY_STRING_NOCASE
+                               ? DG_PATTERN_NOCASE : 0;
+
+    if (pattern->variables) {
+        known = resolve(ctx, pattern, variables);
+
+        if (known != DG_POLICY_YES) {
+            return known;
+        }
+    }
+
+    return dg_pattern_match(pattern, variables, s->text, flags, steps)
+           ? DG_POLICY_YES : DG_POLICY_NO;
+}
+
+
+static bool
+match_plain(const dg_policy_condition_t *c, const dg_policy_operand_t *v,
+    const subject_t *s)
+{
+    switch (c->op.family) {
+
+    case DG_FAMILY_NUMERIC:
+        return relation_holds(c->op.relation,
+                              dg_decimal_compare(&s->operand.decimal,
+                                                 &v->decimal));
+
+    case DG_FAMILY_DATE:
+        return relation_holds(c->op.relation,
+                              dg_instant_compare(&s->operand.instant,
+                                                 &v->instant));
+
+    case DG_FAMILY_IP:
+        return dg_network_contains(&v->network, &s->operand.network);
+
+    case DG_FAMILY_BINARY:
+        return dg_base64_equal(v->binary, s->text);
+
+    default:
+        return v->truth == s->operand.truth;
+    }
+}
+
+
+/* Does the request's value match one of the policy's. */
+static dg_policy_truth_t
+match_any(const dg_policy_condition_t *c, dg_span_t text,
+    dg_policy_resolve_pt resolve, void *ctx, size_t *steps)
+{
+    subject_t                   s;
+    dg_policy_truth_t           truth = DG_POLICY_NO, one;
+    const dg_policy_operand_t  *v;
+
+    read_subject(c->op.family, text, &s);
+
+    if (!s.valid) {
+        return DG_POLICY_NO;
+    }
+
+    for (size_t i = 0; i < c->count && truth != DG_POLICY_YES; i++) {
+        v = &c->values[i];
+
+        if (c->op.family < DG_FAMILY_ARN) {
+            one = match_pattern(c, &v->pattern, &s, resolve, ctx, steps);
+
+        } else if (c->op.family == DG_FAMILY_ARN) {
+            one = dg_policy_arn_eval(&v->arn, &s.arn, text, 0, resolve, ctx,
+                                     steps);
+
+        } else {
+            *steps -= *steps > 0;
+            one = match_plain(c, v, &s) ? DG_POLICY_YES : DG_POLICY_NO;
+        }
+
+        truth = dg_policy_or(truth, one);
+    }
+
+    return truth;
+}
+
+
+dg_policy_truth_t
+dg_policy_arn_eval(const dg_arn_pattern_t *pattern, const dg_arn_t *arn,
+    dg_span_t text, unsigned flags, dg_policy_resolve_pt resolve, void *ctx,
+    size_t *steps)
+{
+    dg_span_t          variables[DG_POLICY_VARIABLES_MAX];
+    dg_span_t         *next = variables;
+    dg_policy_truth_t  known = DG_POLICY_YES;
+
+    /* the loader bounds the variables of all parts together */
+    for (unsigned i = 0; i < 6; i++) {
+        if (pattern->part[i].variables) {
+            known = dg_policy_and(known,
+                                  resolve(ctx, &pattern->part[i], next));
+            next += pattern->part[i].variables;
+        }
+    }
+
+    if (known != DG_POLICY_YES) {
+        return known;
+    }
+
+    return dg_arn_match(pattern, variables, arn, text, flags, steps)
+           ? DG_POLICY_YES : DG_POLICY_NO;
+}
+
+
+static dg_policy_truth_t
+eval_missing(const dg_policy_condition_t *c)
+{
+    bool  holds;
+
+    if (c->op.if_exists || c->op.quantifier == DG_QUANTIFIER_ALL) {
+        return DG_POLICY_YES;
+    }
+
+    holds = c->op.quantifier == DG_QUANTIFIER_NONE && c->op.negated;
+
+    return holds ? DG_POLICY_YES : DG_POLICY_NO;
+}
+
+
+static dg_policy_truth_t
+eval_null(const dg_policy_condition_t *c, bool missing)
+{
+    for (size_t i = 0; i < c->count; i++) {
+        if (c->values[i].truth == missing) {
+            return DG_POLICY_YES;
+        }
+    }
+
+    return DG_POLICY_NO;
+}
+
+
+dg_policy_truth_t
+dg_policy_condition_eval(const dg_policy_condition_t *c,
+    const dg_policy_values_t *values, dg_policy_resolve_pt resolve,
+    void *ctx, size_t *steps)
+{
+    dg_policy_truth_t  truth, one;
+    bool               all = c->op.quantifier == DG_QUANTIFIER_ALL;
+    bool               each = c->op.negated
+                              && c->op.quantifier != DG_QUANTIFIER_NONE;
+    bool               missing = values->presence != DG_POLICY_PRESENT
+                                 || values->count == 0;
+
+    if (values->presence == DG_POLICY_NOT_KNOWN) {
+        return DG_POLICY_MAYBE;
+    }
+
+    if (c->op.family == DG_FAMILY_NULL) {
+        return eval_null(c, missing);
+    }
+
+    if (missing) {
+        return eval_missing(c);
+    }
+
+    truth = all ? DG_POLICY_YES : DG_POLICY_NO;
+
+    for (size_t i = 0; i < values->count; i++) {
+        one = match_any(c, values->values[i], resolve, ctx, steps);
+        one = each ? dg_policy_not(one) : one;
+        truth = all ? dg_policy_and(truth, one) : dg_policy_or(truth, one);
+    }
+
+    if (c->op.negated && c->op.quantifier == DG_QUANTIFIER_NONE) {
+        truth = dg_policy_not(truth);
+    }
+
+    return truth;
+}
