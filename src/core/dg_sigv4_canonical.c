@@ -10,7 +10,7 @@
 
 #include <string.h>
 
-#define SINK_SIZE   1024
+#define SINK_SIZE   1024  /* also what a field name may take */
 #define CHUNK_SIZE  128   /* raw bytes encoded at a time */
 
 typedef struct {
@@ -84,41 +84,58 @@ put_char(sink_t *sink, char c)
 }
 
 
-/* The byte of a field name (RFC 9110 section 5.6.2) in lower case, or 0. */
+/*
+ * From ' ' on: the byte of a field name or method (RFC 9110 section 5.6.2) in
+ * lower case, or 0.
+ */
+static const char  lower_tokens[] = {
+    0, '!', 0, '#', '$', '%', '&', '\'', 0, 0, '*', '+',
+    0, '-', '.', 0, '0', '1', '2', '3', '4', '5', '6', '7',
+    '8', '9', 0, 0, 0, 0, 0, 0, 0, 'a', 'b', 'c',
+    'd', 'e', 'f', 'g', 'h', 'i', 'j', 'k', 'l', 'm', 'n', 'o',
+    'p', 'q', 'r', 's', 't', 'u', 'v', 'w', 'x', 'y', 'z', 0,
+    0, 0, '^', '_', '`', 'a', 'b', 'c', 'd', 'e', 'f', 'g',
+    'h', 'i', 'j', 'k', 'l', 'm', 'n', 'o', 'p', 'q', 'r', 's',
+    't', 'u', 'v', 'w', 'x', 'y', 'z', 0, '|', 0, '~', 0
+};
+
+
 static uint8_t
 token_lower(uint8_t c)
 {
-    static const char  others[] = "-_!#$%&'*+.^`|~";
-
-    if ((c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-') {
-        return c;
-    }
-
-    if (c >= 'A' && c <= 'Z') {
-        return (uint8_t) (c | 0x20);
-    }
-
-    return c != 0 && strchr(others, c) != NULL ? c : 0;
+    return c >= ' ' && c < ' ' + sizeof(lower_tokens)
+           ? (uint8_t) lower_tokens[c - ' '] : 0;
 }
 
 
 static void
 put_name(sink_t *sink, dg_span_t name)
 {
-    uint8_t  c;
+    uint8_t   c;
+    uint8_t  *to;
 
-    if (name.len == 0) {
-        fail(sink, DG_ERR_SYNTAX);
+    if (name.len > SINK_SIZE - sink->len) {
+        flush(sink);
     }
+
+    if (name.len == 0 || name.len > SINK_SIZE) {
+        fail(sink, name.len ? DG_ERR_LIMIT : DG_ERR_SYNTAX);
+        return;
+    }
+
+    to = sink->data + sink->len;
 
     for (size_t i = 0; i < name.len; i++) {
         c = token_lower(name.data[i]);
         if (c == 0) {
             fail(sink, DG_ERR_SYNTAX);
+            return;
         }
 
-        put_char(sink, (char) c);
+        to[i] = c;
     }
+
+    sink->len += name.len;
 }
 
 
@@ -303,12 +320,25 @@ is_blank(uint8_t c)
 }
 
 
+static bool
+has_blank(dg_span_t s)
+{
+    return dg_span_find(s, ' ') < s.len || dg_span_find(s, '\t') < s.len
+           || dg_span_find(s, '\n') < s.len || dg_span_find(s, '\r') < s.len;
+}
+
+
 /* Runs of blanks and folded lines become one space, none at the ends. */
 static void
 put_value(sink_t *sink, dg_span_t value)
 {
     bool    first = true;
     size_t  from, i = 0;
+
+    if (!has_blank(value)) {
+        put(sink, value);
+        return;
+    }
 
     while (i < value.len) {
         while (i < value.len && is_blank(value.data[i])) {
@@ -395,6 +425,7 @@ void
 dg_sigv4_write_signed_headers(dg_writer_t *w, const dg_request_t *request,
     const dg_sigv4_selection_t *selection)
 {
+    size_t     from;
     dg_span_t  name;
 
     for (size_t i = 0; i < selection->count; i++) {
@@ -406,10 +437,12 @@ dg_sigv4_write_signed_headers(dg_writer_t *w, const dg_request_t *request,
             dg_write_char(w, ';');
         }
 
+        from = w->len;
         name = selected(request, selection, i)->name;
+        dg_write_span(w, name);
 
-        for (size_t j = 0; j < name.len; j++) {
-            dg_write_char(w, (char) token_lower(name.data[j]));
+        for (size_t j = from; j < w->len; j++) {
+            w->data[j] = token_lower(w->data[j]);
         }
     }
 }

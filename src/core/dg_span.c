@@ -58,7 +58,9 @@ dg_span_equal_nocase(dg_span_t a, dg_span_t b)
     }
 
     for (size_t i = 0; i < a.len; i++) {
-        if (lower(a.data[i]) != lower(b.data[i])) {
+        if (a.data[i] != b.data[i]
+            && lower(a.data[i]) != lower(b.data[i]))
+        {
             return false;
         }
     }
