@@ -154,6 +154,17 @@ const dg_json_t *dg_policy_next(const dg_json_t *value,
     const dg_json_t *item);
 size_t dg_policy_count(const dg_json_t *value);
 
+/* The strings of Action or Resource: how many, 0 when they are refused. */
+size_t dg_policy_count_strings(dg_policy_loader_t *loader,
+    const dg_json_t *element);
+
+/* Reports that there is no memory. */
+void dg_policy_no_memory(dg_policy_loader_t *loader, const dg_json_t *node);
+
+/* Compiles Resource or NotResource. */
+void dg_policy_load_resources(dg_policy_loader_t *loader,
+    const dg_json_t *element, dg_policy_statement_t *statement);
+
 /* Compiles the Condition element of a statement. */
 void dg_policy_load_conditions(dg_policy_loader_t *loader,
     const dg_json_t *element, dg_policy_statement_t *statement);
@@ -178,6 +189,10 @@ bool dg_policy_load_arn(dg_policy_loader_t *loader, const dg_json_t *node,
  */
 typedef dg_policy_truth_t (*dg_policy_resolve_pt)(void *ctx,
     const dg_pattern_t *pattern, dg_span_t *values);
+
+/* Numbers, dates, addresses, binary and booleans; DG_ERR_SYNTAX. */
+DG_MUST_USE dg_err_t dg_policy_operand_read(dg_policy_family_t family,
+    dg_span_t text, dg_policy_operand_t *out);
 
 dg_policy_truth_t dg_policy_condition_eval(
     const dg_policy_condition_t *condition, const dg_policy_values_t *values,

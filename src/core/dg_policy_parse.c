@@ -18,10 +18,6 @@
 #define HINT_MAX       128
 #define ARN_PARTS      6
 
-/* AWS takes these in the service's part of an ARN as text. */
-#define ARN_SERVICE    2
-#define ARN_RESOURCE   5
-
 static const char *const  document_elements[] = {
     "Version", "Id", "Statement", NULL
 };
@@ -190,9 +186,8 @@ one_of(dg_policy_loader_t *loader, const dg_json_t *statement,
 }
 
 
-/* Strings of Action or Resource: how many, 0 when that is refused. */
-static size_t
-count_strings(dg_policy_loader_t *loader, const dg_json_t *element)
+size_t
+dg_policy_count_strings(dg_policy_loader_t *loader, const dg_json_t *element)
 {
     size_t  n = dg_policy_count(element);
 
@@ -220,8 +215,8 @@ count_strings(dg_policy_loader_t *loader, const dg_json_t *element)
 }
 
 
-static void
-no_memory(dg_policy_loader_t *loader, const dg_json_t *node)
+void
+dg_policy_no_memory(dg_policy_loader_t *loader, const dg_json_t *node)
 {
     dg_policy_problem(loader, DG_POLICY_ERROR, DG_ERR_MEMORY, node, false,
                       "no memory");
@@ -330,7 +325,7 @@ static void
 load_actions(dg_policy_loader_t *loader, const dg_json_t *element,
     dg_policy_statement_t *statement)
 {
-    size_t         n = count_strings(loader, element), i = 0;
+    size_t         n = dg_policy_count_strings(loader, element), i = 0;
     dg_pattern_t  *patterns;
     dg_span_t     *texts;
 
@@ -342,7 +337,7 @@ load_actions(dg_policy_loader_t *loader, const dg_json_t *element,
     texts = dg_arena_calloc(loader->arena, n, sizeof(*texts));
 
     if (patterns == NULL || texts == NULL) {
-        no_memory(loader, element);
+        dg_policy_no_memory(loader, element);
         return;
     }
 
@@ -350,7 +345,7 @@ load_actions(dg_policy_loader_t *loader, const dg_json_t *element,
          v = dg_policy_next(element, v))
     {
         if (!load_action(loader, v, &patterns[i])) {
-            no_memory(loader, v);
+            dg_policy_no_memory(loader, v);
             return;
         }
 
@@ -362,217 +357,6 @@ load_actions(dg_policy_loader_t *loader, const dg_json_t *element,
     statement->actions = patterns;
     statement->action_texts = texts;
     statement->action_count = n;
-}
-
-
-/* ARNs */
-
-/* Reports why the parts are no ARN pattern of this form. */
-static bool
-check_arn(dg_policy_loader_t *loader, const dg_json_t *node, dg_span_t text,
-    dg_span_t part[ARN_PARTS], size_t parts, bool condition)
-{
-    dg_span_t   service = parts > ARN_SERVICE ? part[ARN_SERVICE]
-                                              : DG_SPAN_EMPTY;
-    bool        may_complete;
-    const char *why = NULL;
-
-    may_complete = !condition && loader->options->form != DG_POLICY_SESSION
-                   && loader->options->form != DG_POLICY_RESOURCE;
-
-    if (!dg_span_equal(part[0], DG_SPAN("arn")) || parts < 2) {
-        why = "write \"*\" or arn:PARTITION:SERVICE:REGION:ACCOUNT:RESOURCE";
-
-    } else if (parts < ARN_PARTS && !may_complete) {
-        why = "an ARN has six parts here, arn:PARTITION:SERVICE:REGION:"
-              "ACCOUNT:RESOURCE";
-
-    } else if (!condition && parts == ARN_PARTS
-               && (dg_span_find(service, '*') < service.len
-                   || dg_span_find(service, '?') < service.len))
-    {
-        why = "the service of an ARN takes no wildcard";
-
-    } else if (parts == ARN_PARTS && part[ARN_RESOURCE].len == 0) {
-        why = "the ARN names no resource";
-    }
-
-    if (why != NULL) {
-        dg_policy_problem(loader, DG_POLICY_ERROR, DG_ERR_INVALID, node,
-                          false, "malformed ARN \"%s\": %s",
-                          dg_policy_quote(loader, text), why);
-    }
-
-    return why == NULL;
-}
-
-
-static bool
-compile_part(dg_policy_loader_t *loader, const dg_json_t *node,
-    dg_span_t text, bool variables, dg_pattern_t *out)
-{
-    dg_err_t  err;
-    unsigned  flags = DG_PATTERN_WILDCARDS;
-
-    if (loader->variables && variables) {
-        flags |= DG_PATTERN_VARIABLES;
-    }
-
-    err = dg_pattern_compile(&loader->keys, loader->arena, text, flags, out);
-
-    if (err == DG_OK) {
-        return true;
-    }
-
-    dg_policy_problem(loader, DG_POLICY_ERROR, err, node, false,
-                      err == DG_ERR_LIMIT ? "more than 16 variables in \"%s\""
-                      : err == DG_ERR_MEMORY ? "no memory for \"%s\""
-                      : "malformed variable in \"%s\": write ${key} or "
-                        "${key, 'default'}", dg_policy_quote(loader, text));
-    return false;
-}
-
-
-static bool
-early_variable(dg_policy_loader_t *loader, const dg_json_t *node,
-    dg_span_t part)
-{
-    size_t  dollar = dg_span_find(part, '$');
-
-    if (!loader->variables || dollar + 1 >= part.len
-        || part.data[dollar + 1] != '{')
-    {
-        return false;
-    }
-
-    dg_policy_problem(loader, DG_POLICY_ERROR, DG_ERR_INVALID, node, false,
-                      "variables stand in the last part of a resource's ARN "
-                      "only, not in \"%s\"", dg_policy_quote(loader, part));
-    return true;
-}
-
-
-static bool
-compile_parts(dg_policy_loader_t *loader, const dg_json_t *node,
-    const dg_span_t part[ARN_PARTS], size_t parts, unsigned variables_from,
-    dg_arn_pattern_t *out)
-{
-    dg_span_t  text;
-    size_t     variables = 0;
-
-    for (unsigned i = 0; i < ARN_PARTS; i++) {
-        text = i < parts ? part[i] : DG_SPAN("*");
-
-        if ((i < variables_from && early_variable(loader, node, text))
-            || !compile_part(loader, node, text, i >= variables_from,
-                             &out->part[i]))
-        {
-            return false;
-        }
-
-        variables += out->part[i].variables;
-    }
-
-    if (variables > DG_POLICY_VARIABLES_MAX) {
-        dg_policy_problem(loader, DG_POLICY_ERROR, DG_ERR_LIMIT, node, false,
-                          "more than 16 variables in one ARN");
-        return false;
-    }
-
-    return true;
-}
-
-
-bool
-dg_policy_load_arn(dg_policy_loader_t *loader, const dg_json_t *node,
-    dg_span_t text, unsigned variables_from, dg_arn_pattern_t *out)
-{
-    dg_span_t  part[ARN_PARTS];
-    size_t     parts;
-
-    if (dg_span_equal(text, DG_SPAN("*"))) {
-        out->all = true;
-        return true;
-    }
-
-    /* a condition may compare with an ARN that a variable holds */
-    if (variables_from == 0 && loader->variables
-        && dg_span_starts_with(text, DG_SPAN("${")))
-    {
-        out->whole = true;
-        return compile_part(loader, node, text, true,
-                            &out->part[ARN_RESOURCE]);
-    }
-
-    parts = dg_arn_split_pattern(text, loader->variables, part);
-
-    return check_arn(loader, node, text, part, parts, variables_from == 0)
-           && compile_parts(loader, node, part, parts, variables_from, out);
-}
-
-
-static void
-check_resource(dg_policy_loader_t *loader, const dg_json_t *node)
-{
-    const dg_policy_catalogue_t  *c = loader->options->catalogue;
-    dg_span_t                     part[ARN_PARTS];
-    size_t                        parts;
-
-    parts = dg_arn_split_pattern(node->text, loader->variables, part);
-
-    if (c == NULL || parts < ARN_PARTS) {
-        return;
-    }
-
-    if (!c->service_known(c->ctx, part[ARN_SERVICE])) {
-        dg_policy_problem(loader, DG_POLICY_WARNING, DG_OK, node, false,
-                          "no model of the service of \"%s\" is loaded: it "
-                          "never matches",
-                          dg_policy_quote(loader, node->text));
-        return;
-    }
-
-    if (!c->arn_known(c->ctx, node->text)) {
-        dg_policy_problem(loader, loader->options->strict
-                          ? DG_POLICY_ERROR : DG_POLICY_WARNING,
-                          DG_ERR_INVALID, node, false,
-                          "no resource of the service has an ARN like \"%s\"",
-                          dg_policy_quote(loader, node->text));
-    }
-}
-
-
-static void
-load_resources(dg_policy_loader_t *loader, const dg_json_t *element,
-    dg_policy_statement_t *statement)
-{
-    size_t             n = count_strings(loader, element), i = 0;
-    dg_arn_pattern_t  *patterns;
-
-    if (n == 0) {
-        return;
-    }
-
-    patterns = dg_arena_calloc(loader->arena, n, sizeof(*patterns));
-    if (patterns == NULL) {
-        no_memory(loader, element);
-        return;
-    }
-
-    for (const dg_json_t *v = dg_policy_first(element); v != NULL;
-         v = dg_policy_next(element, v))
-    {
-        if (dg_policy_load_arn(loader, v, v->text, ARN_RESOURCE,
-                               &patterns[i++]))
-        {
-            check_resource(loader, v);
-        }
-    }
-
-    statement->not_resource = dg_span_equal(element->key,
-                                            DG_SPAN("NotResource"));
-    statement->resources = patterns;
-    statement->resource_count = n;
 }
 
 
@@ -653,7 +437,7 @@ load_sid(dg_policy_loader_t *loader, const dg_json_t *node,
     statement->sid = dg_arena_copy(loader->arena, sid->text);
 
     if (statement->sid.data == NULL) {
-        no_memory(loader, sid);
+        dg_policy_no_memory(loader, sid);
     }
 }
 
@@ -709,7 +493,7 @@ collect_keys(dg_policy_loader_t *loader, const dg_json_t *node,
 
     if (n == 0 || loader->used == NULL) {
         if (n) {
-            no_memory(loader, node);
+            dg_policy_no_memory(loader, node);
         }
 
         return;
@@ -732,7 +516,7 @@ collect_keys(dg_policy_loader_t *loader, const dg_json_t *node,
     keys = dg_arena_calloc(loader->arena, statement->key_count + 1,
                            sizeof(*keys));
     if (keys == NULL) {
-        no_memory(loader, node);
+        dg_policy_no_memory(loader, node);
         return;
     }
 
@@ -774,7 +558,7 @@ load_statement(dg_policy_loader_t *loader, const dg_json_t *node,
     element = one_of(loader, node, "Resource", "NotResource", true);
 
     if (element != NULL) {
-        load_resources(loader, element, statement);
+        dg_policy_load_resources(loader, element, statement);
     }
 
     element = dg_json_member(node, DG_SPAN("Condition"));
@@ -836,7 +620,7 @@ load_statements(dg_policy_loader_t *loader, const dg_json_t *root,
 
     statements = dg_arena_calloc(loader->arena, n, sizeof(*statements));
     if (statements == NULL) {
-        no_memory(loader, list);
+        dg_policy_no_memory(loader, list);
         return;
     }
 
