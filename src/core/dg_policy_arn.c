@@ -166,7 +166,7 @@ check_resource(dg_policy_loader_t *loader, const dg_json_t *node)
 
     parts = dg_arn_split_pattern(node->text, loader->variables, part);
 
-    if (c == NULL || parts < ARN_PARTS) {
+    if (c == NULL || parts < ARN_PARTS || c->arn_known(c->ctx, node->text)) {
         return;
     }
 
@@ -178,13 +178,11 @@ check_resource(dg_policy_loader_t *loader, const dg_json_t *node)
         return;
     }
 
-    if (!c->arn_known(c->ctx, node->text)) {
-        dg_policy_problem(loader, loader->options->strict
-                          ? DG_POLICY_ERROR : DG_POLICY_WARNING,
-                          DG_ERR_INVALID, node, false,
-                          "no resource of the service has an ARN like \"%s\"",
-                          dg_policy_quote(loader, node->text));
-    }
+    dg_policy_problem(loader, loader->options->strict
+                      ? DG_POLICY_ERROR : DG_POLICY_WARNING,
+                      DG_ERR_INVALID, node, false,
+                      "no resource of the service has an ARN like \"%s\"",
+                      dg_policy_quote(loader, node->text));
 }
 
 

@@ -17,6 +17,7 @@ typedef struct {
     size_t                      service_count;
     const dg_span_t            *issuers;      /* configured names */
     size_t                      issuer_count;
+    bool                        any_issuer;   /* the names are not known */
 } dg_policy_catalogue_source_t;
 
 /*

@@ -295,7 +295,7 @@ load_values(dg_policy_loader_t *loader, const dg_json_t *node,
 
 
 static bool
-reads_of_statement(dg_policy_loader_t *loader, const dg_json_t *node,
+check_key(dg_policy_loader_t *loader, const dg_json_t *node,
     const dg_policy_statement_t *statement, dg_policy_condition_t *condition)
 {
     const dg_policy_catalogue_t  *c = loader->options->catalogue;
@@ -312,6 +312,13 @@ reads_of_statement(dg_policy_loader_t *loader, const dg_json_t *node,
                           dg_policy_quote(loader, node->key),
                           dg_policy_hint(loader,
                                          c->suggest_key(c->ctx, node->key)));
+        return false;
+
+    case DG_POLICY_KEY_NOT_OFFERED:
+        dg_policy_problem(loader, DG_POLICY_ERROR, DG_ERR_INVALID, node, true,
+                          "condition key \"%s\" is IAM's, but its value is "
+                          "not known here", dg_policy_quote(loader,
+                                                            node->key));
         return false;
 
     case DG_POLICY_KEY_IMPOSSIBLE:
@@ -391,7 +398,7 @@ load_condition(dg_policy_loader_t *loader, const dg_json_t *element,
     }
 
     if (loader->options->catalogue != NULL
-        && !reads_of_statement(loader, node, statement, condition))
+        && !check_key(loader, node, statement, condition))
     {
         return;
     }
