@@ -2,7 +2,8 @@
  * Benchmarks: bench() calls a function many times over nine rounds and prints
  * one line "name TAB nanoseconds per call", the median of the rounds.  With
  * BENCH_CALLS=N in the environment it makes N calls in one round and prints
- * nothing, so that a tool can count the instructions of two run lengths.
+ * nothing, so that a tool can count the instructions of two run lengths;
+ * BENCH_ONLY=NAME leaves out all others.
  */
 
 #ifndef BENCH_H
@@ -11,6 +12,7 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <time.h>
 
 #define BENCH_ROUNDS    9
@@ -56,7 +58,12 @@ bench(const char *name, bench_pt function, void *ctx)
 {
     double         rounds[BENCH_ROUNDS], once;
     const char    *fixed = getenv("BENCH_CALLS");
+    const char    *only = getenv("BENCH_ONLY");
     unsigned long  calls;
+
+    if (only != NULL && strcmp(only, name) != 0) {
+        return;
+    }
 
     if (fixed != NULL) {
         calls = strtoul(fixed, NULL, 10);
