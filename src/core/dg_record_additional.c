@@ -1,0 +1,225 @@
+/*
+ * additionalEventData.deskgate: what CloudTrail has no field for.
+ */
+
+#include "dg_record_text.h"
+
+
+static dg_span_t
+additional_kind(dg_caller_kind_t kind)
+{
+    switch (kind) {
+
+    case DG_CALLER_KEY:
+        return DG_SPAN("key");
+
+    case DG_CALLER_VENDED:
+        return DG_SPAN("vended");
+
+    case DG_CALLER_PROOF:
+        return DG_SPAN("proof");
+
+    case DG_CALLER_JWT:
+        return DG_SPAN("jwt");
+
+    case DG_CALLER_OPAQUE:
+        return DG_SPAN("opaque");
+
+    case DG_CALLER_CERTIFICATE:
+        return DG_SPAN("certificate");
+
+    default:
+        return DG_SPAN_EMPTY;
+    }
+}
+
+
+static dg_span_t
+additional_abort(dg_record_abort_t aborted)
+{
+    switch (aborted) {
+
+    case DG_RECORD_DURING_REQUEST:
+        return DG_SPAN("request");
+
+    case DG_RECORD_DURING_UPSTREAM:
+        return DG_SPAN("upstream");
+
+    case DG_RECORD_DURING_RESPONSE:
+        return DG_SPAN("response");
+
+    default:
+        return DG_SPAN_EMPTY;
+    }
+}
+
+
+/*
+ * Who was verified, or who only says so: the name of the object tells.  What
+ * userIdentity has of a verified caller is not repeated.
+ */
+static void
+additional_caller(dg_writer_t *w, const dg_caller_t *caller)
+{
+    if (caller == NULL) {
+        return;
+    }
+
+    if (caller->verified) {
+        RECORD_NAME(w, "caller");
+
+    } else {
+        RECORD_NAME(w, "claimed");
+    }
+
+    dg_write_char(w, '{');
+    RECORD_TEXT(w, "kind", additional_kind(caller->kind));
+
+    if (caller->verified && caller->issuer.len == 0) {
+        dg_write_char(w, '}');
+        return;
+    }
+
+    RECORD_TEXT(w, "arn", caller->arn);
+    RECORD_TEXT(w, "accountId", caller->account);
+    RECORD_TEXT(w, "accessKeyId", caller->access_key_id);
+    RECORD_TEXT(w, "userName", caller->user_name);
+    RECORD_TEXT(w, "issuer", caller->issuer);
+    RECORD_TEXT(w, "issuerUrl", caller->issuer_url);
+    RECORD_TEXT(w, "subject", caller->subject);
+    RECORD_TEXT(w, "tokenId", caller->token_id);
+    dg_write_char(w, '}');
+}
+
+
+static void
+additional_upstream(dg_writer_t *w, const dg_record_upstream_t *upstream)
+{
+    if (upstream->attempts == 0) {
+        return;
+    }
+
+    RECORD_NAME(w, "upstream");
+    dg_write_char(w, '{');
+    RECORD_TEXT(w, "address", upstream->address);
+
+    if (upstream->status) {
+        RECORD_NUMBER(w, "status", upstream->status);
+    }
+
+    RECORD_TEXT(w, "requestId", upstream->request_id);
+    RECORD_NUMBER(w, "attempts", upstream->attempts);
+    RECORD_KNOWN(w, "connectMs", upstream->connect_ms);
+    RECORD_KNOWN(w, "headerMs", upstream->header_ms);
+    RECORD_KNOWN(w, "responseMs", upstream->response_ms);
+    RECORD_NUMBER(w, "bytesSent", upstream->bytes_sent);
+    RECORD_NUMBER(w, "bytesReceived", upstream->bytes_received);
+    dg_write_char(w, '}');
+}
+
+
+/* What is never left out: it is short whatever the client sent. */
+static void
+additional_outcome(dg_writer_t *w, const dg_record_t *r, unsigned dropped)
+{
+    RECORD_NAME(w, "mode");
+
+    if (r->mode == DG_RECORD_OBSERVE) {
+        RECORD_LITERAL(w, "\"observe\"");
+
+    } else {
+        RECORD_LITERAL(w, "\"enforce\"");
+    }
+
+    RECORD_NAME(w, "decision");
+
+    if (r->refusal == DG_ALLOWED) {
+        RECORD_LITERAL(w, "\"allowed\"");
+
+    } else {
+        RECORD_LITERAL(w, "\"refused\"");
+        RECORD_NAME(w, "refusal");
+        dg_record_string(w, dg_span_cstr(dg_refusal_info(r->refusal)->name));
+    }
+
+    if (r->status) {
+        RECORD_NUMBER(w, "status", r->status);
+    }
+
+    RECORD_TEXT(w, "aborted", additional_abort(r->aborted));
+
+    if (dropped & RECORD_DROPPED_PARAMETERS) {
+        RECORD_NUMBER(w, "requestParametersOmitted",
+                      r->request_parameters.len);
+    }
+
+    if (dropped & RECORD_DROPPED_ELEMENTS) {
+        RECORD_NUMBER(w, "responseElementsOmitted",
+                      r->response_elements.len);
+    }
+}
+
+
+static void
+additional_decision(dg_writer_t *w, const dg_record_t *r)
+{
+    RECORD_TEXT(w, "gateway", r->gateway);
+    RECORD_TEXT(w, "service", r->service);
+    RECORD_TEXT(w, "protocol", r->protocol);
+    RECORD_TEXT(w, "path", r->path);
+    RECORD_TEXT(w, "policy", r->policy);
+    RECORD_TEXT(w, "statement", r->statement);
+    RECORD_TEXT(w, "bucket", r->bucket);
+
+    if (r->retry_ms) {
+        RECORD_NUMBER(w, "retryAfterMs", r->retry_ms);
+    }
+
+    RECORD_TEXT(w, "translation", r->translation);
+    RECORD_TEXT(w, "credential", r->credential);
+    RECORD_TEXT(w, "role", r->role);
+}
+
+
+static void
+additional_traffic(dg_writer_t *w, const dg_record_t *r)
+{
+    RECORD_TEXT(w, "receivedHash", r->received_hash);
+    RECORD_TEXT(w, "sentHash", r->sent_hash);
+    RECORD_TEXT(w, "canonicalRequestHash", r->canonical_hash);
+    RECORD_TEXT(w, "invocationId", r->invocation_id);
+    RECORD_TEXT(w, "attempt", r->attempt);
+    RECORD_KNOWN(w, "durationMs", r->duration_ms);
+    RECORD_NUMBER(w, "bytesReceived", r->bytes_received);
+    RECORD_NUMBER(w, "bytesSent", r->bytes_sent);
+}
+
+
+void
+dg_record_additional(dg_writer_t *w, const dg_record_t *r, unsigned dropped)
+{
+    size_t       left = w->cap - w->len;
+    dg_writer_t  part;
+
+    part = dg_writer(w->data + w->len, left < DG_RECORD_ADDITIONAL_MAX
+                                       ? left : DG_RECORD_ADDITIONAL_MAX);
+
+    RECORD_LITERAL(&part, "{\"deskgate\":{");
+    additional_outcome(&part, r, dropped);
+    additional_decision(&part, r);
+    additional_caller(&part, r->caller);
+    additional_upstream(&part, &r->upstream);
+    additional_traffic(&part, r);
+    RECORD_LITERAL(&part, "}}");
+
+    if (part.overflow && part.cap == DG_RECORD_ADDITIONAL_MAX) {
+        part = dg_writer(part.data, part.cap);
+
+        RECORD_LITERAL(&part, "{\"deskgate\":{");
+        additional_outcome(&part, r, dropped);
+        RECORD_LITERAL(&part, ",\"omitted\":true}}");
+    }
+
+    w->len += part.len;
+    w->overflow |= part.overflow;
+}
