@@ -63,7 +63,8 @@ int64_t dg_trail_wait(const dg_trail_t *trail, int64_t now);
 
 /*
  * The bytes to write next: the rest of the batch in flight, else the active
- * buffer, which from then on is in flight.  Empty when there is nothing.
+ * buffer, which from then on is in flight.  Empty when there is nothing, or
+ * when all of the batch in flight was written and only its sync failed.
  */
 dg_span_t dg_trail_take(dg_trail_t *trail);
 
@@ -74,6 +75,14 @@ dg_span_t dg_trail_take(dg_trail_t *trail);
  * when the batch is done, else 0.
  */
 unsigned dg_trail_done(dg_trail_t *trail, size_t n, bool ok);
+
+/*
+ * The batch in flight is written again from its first byte: a sync failed (the
+ * system may have dropped what it could not write), or another file was
+ * opened before the batch was whole.  A record that is then there twice has
+ * the same eventID, as CloudTrail allows.
+ */
+void dg_trail_restart(dg_trail_t *trail);
 
 /* A file was opened (again); `size` bytes are in it. */
 void dg_trail_opened(dg_trail_t *trail, uint64_t size, int64_t now);
