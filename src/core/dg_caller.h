@@ -32,7 +32,7 @@ typedef struct {
     dg_caller_kind_t       kind;
     bool                   verified;      /* else everything is a claim */
 
-    dg_span_t              arn;           /* unique over all kinds (D27) */
+    dg_span_t              arn;           /* of this caller alone */
     dg_span_t              user_id;       /* aws:userid, principalId */
     dg_span_t              account;       /* 12 digits */
     dg_span_t              user_name;     /* aws:username; empty for roles */
@@ -55,5 +55,21 @@ typedef struct {
     const dg_span_t       *policy_files;  /* identity policies a key names */
     size_t                 policy_file_count;
 } dg_caller_t;
+
+
+/*
+ * Copies for whoever keeps a caller longer than its memory lives.  A copy is
+ * one block that holds everything the caller points to.
+ */
+
+/* Bytes of such a block. */
+size_t dg_caller_size(const dg_caller_t *caller);
+
+/* Copies into a block of that size, aligned for any type; returns the block. */
+dg_caller_t *dg_caller_copy(const dg_caller_t *caller, void *block);
+
+/* Copies a block of `size` bytes, pointers into it changed; returns `to`. */
+dg_caller_t *dg_caller_copy_block(const dg_caller_t *block, size_t size,
+    void *to);
 
 #endif

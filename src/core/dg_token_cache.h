@@ -31,8 +31,9 @@ typedef struct {
 
 
 /*
- * `bytes` for callers, at least 16384; NULL without memory.  `crypto` is
- * kept.
+ * `bytes` for callers, 16 KiB to 1 GiB; NULL for other sizes and without
+ * memory.  `crypto` is borrowed.  The table of refused tokens takes about
+ * 100 KB more.
  */
 dg_token_cache_t *dg_token_cache_create(dg_crypto_t *crypto, size_t bytes);
 void dg_token_cache_destroy(dg_token_cache_t *cache);
@@ -64,8 +65,11 @@ DG_MUST_USE bool dg_token_cache_find(dg_token_cache_t *cache,
 void dg_token_cache_store(dg_token_cache_t *cache, const dg_token_key_t *key,
     const dg_caller_t *caller, int64_t now);
 
-/* Remembers a refusal for DG_TOKEN_CACHE_REFUSED_TTL.  Only for what cannot
- * become right by itself: not for unknown keys or early tokens. */
+/*
+ * Remembers a refusal for DG_TOKEN_CACHE_REFUSED_TTL.  Refusals that may end
+ * by themselves (an unknown key, an issuer that is away, an early token, no
+ * memory) are not remembered.
+ */
 void dg_token_cache_refuse(dg_token_cache_t *cache, const dg_token_key_t *key,
     dg_refusal_t refusal, int64_t now);
 
