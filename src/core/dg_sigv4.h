@@ -96,11 +96,11 @@ typedef struct dg_signing_keys_s  dg_signing_keys_t;
 
 /*
  * A cache of derived signing keys, one per process and thread like `crypto`,
- * which must outlive it.  A key is found only by access key id, date, region,
- * service and the hash of the secret together, so that a secret rotated under
- * the same id is never answered with the old key.  `slots` is rounded up to a
- * multiple of eight; of the eight places a key can have, the least recently
- * used is given up.  NULL without memory.
+ * which must outlive it.  A key is found only by access key id, secret, date,
+ * region and service together (a keyed hash of them), so that a secret that
+ * was rotated under the same id is never answered with the old key.  `slots`
+ * is rounded up to a multiple of eight; of the eight places a key can have,
+ * the least recently used is given up.  NULL without memory or entropy.
  */
 dg_signing_keys_t *dg_signing_keys_create(dg_crypto_t *crypto, size_t slots);
 

@@ -1,10 +1,12 @@
 /*
  * Signing keys, derived once and kept: see dg_sigv4.h.  Deriving one costs
- * four HMACs and a new context; finding one costs the hash of the secret.
+ * four HMACs and a new context; finding one costs a keyed hash of 128 bits
+ * over all that made it, so that no copy of the secret is kept to compare.
  */
 
 #include "dg_sigv4.h"
 #include "dg_sigv4_text.h"
+#include "dg_siphash.h"
 #include "dg_time.h"
 
 #include <stdlib.h>
@@ -13,15 +15,11 @@
 #define WAYS       8    /* places that one key can have */
 #define SLOTS_MAX  65536
 #define KEY_PREFIX "AWS4"
-#define SCOPE_MAX  (DG_SIGV4_ACCESS_KEY_MAX + DG_TIME_DATE_SIZE               \
-                    + DG_SIGV4_REGION_MAX + DG_SIGV4_SERVICE_MAX + 3)
 
 typedef struct {
     dg_hmac_t  *key;        /* NULL while the slot is free */
     uint64_t    used;       /* the cache's clock when it was last used */
-    size_t      scope_len;
-    uint8_t     scope[SCOPE_MAX];
-    uint8_t     secret_hash[DG_SHA256_SIZE];
+    uint8_t     identity[DG_SIPHASH_SIZE];
 } slot_t;
 
 struct dg_signing_keys_s {
@@ -31,6 +29,7 @@ struct dg_signing_keys_s {
     uint64_t      derived;
     size_t        sets;
     slot_t       *slots;    /* sets * WAYS */
+    uint8_t       hash_key[DG_SIPHASH_KEY_SIZE];
 };
 
 
@@ -51,7 +50,10 @@ dg_signing_keys_create(dg_crypto_t *crypto, size_t slots)
     keys->sets = slots > WAYS ? (slots + WAYS - 1) / WAYS : 1;
     keys->slots = calloc(keys->sets * WAYS, sizeof(slot_t));
 
-    if (keys->slots == NULL) {
+    if (keys->slots == NULL
+        || dg_random(crypto, keys->hash_key, sizeof(keys->hash_key)) != DG_OK)
+    {
+        free(keys->slots);
         free(keys);
         return NULL;
     }
@@ -79,6 +81,7 @@ dg_signing_keys_destroy(dg_signing_keys_t *keys)
         release(&keys->slots[i]);
     }
 
+    dg_wipe(keys->hash_key, sizeof(keys->hash_key));
     free(keys->slots);
     free(keys);
 }
@@ -100,47 +103,21 @@ dg_signing_keys_count(const dg_signing_keys_t *keys, uint64_t *found,
 }
 
 
-/*
- * The hash of the secret spreads the keys; the scope is mixed in so that one
- * secret used for many services and regions does not fight over one set.
- */
-static slot_t *
-set_of(const dg_signing_keys_t *keys, const slot_t *wanted, size_t tail)
-{
-    uint64_t  h;
-
-    memcpy(&h, wanted->secret_hash, sizeof(h));
-
-    for (size_t i = tail; i < wanted->scope_len; i++) {
-        h = (h ^ wanted->scope[i]) * 0x100000001b3;
-    }
-
-    h ^= h >> 32;
-
-    return &keys->slots[h % keys->sets * WAYS];
-}
-
-
-static bool
-same_key(const slot_t *slot, const slot_t *wanted)
-{
-    return slot->key != NULL
-           && dg_span_equal(dg_span(slot->scope, slot->scope_len),
-                            dg_span(wanted->scope, wanted->scope_len))
-           && dg_equal_secret(dg_span(slot->secret_hash, DG_SHA256_SIZE),
-                              dg_span(wanted->secret_hash, DG_SHA256_SIZE));
-}
-
-
 /* The slot that holds the key, or else the one to be given up for it. */
 static slot_t *
-find(slot_t *set, const slot_t *wanted, bool *found)
+find(const dg_signing_keys_t *keys, const uint8_t identity[DG_SIPHASH_SIZE],
+    bool *found)
 {
-    slot_t  *oldest = set;
+    slot_t    *set, *oldest;
+    uint64_t   h;
+
+    memcpy(&h, identity, sizeof(h));
+    set = oldest = &keys->slots[h % keys->sets * WAYS];
 
     for (size_t i = 0; i < WAYS; i++) {
-        *found = same_key(&set[i], wanted);
-
+        *found = set[i].key != NULL
+                 && dg_equal_secret(dg_span(set[i].identity, DG_SIPHASH_SIZE),
+                                    dg_span(identity, DG_SIPHASH_SIZE));
         if (*found) {
             return &set[i];
         }
@@ -179,35 +156,47 @@ derive(dg_crypto_t *crypto, dg_span_t secret, dg_span_t date,
 
 
 static dg_err_t
-identify(dg_crypto_t *crypto, dg_span_t access_key_id, dg_span_t secret,
-    dg_span_t date, dg_span_t region, dg_span_t service, slot_t *wanted)
+check_parts(dg_span_t access_key_id, dg_span_t secret, dg_span_t date,
+    dg_span_t region, dg_span_t service)
 {
-    dg_writer_t  w = dg_writer(wanted->scope, sizeof(wanted->scope));
-
     if (access_key_id.len == 0 || secret.len == 0 || region.len == 0
         || service.len == 0 || date.len != DG_TIME_DATE_SIZE)
     {
         return DG_ERR_INVALID;
     }
 
-    if (access_key_id.len > DG_SIGV4_ACCESS_KEY_MAX
-        || secret.len > DG_SIGV4_SECRET_MAX
-        || region.len > DG_SIGV4_REGION_MAX
-        || service.len > DG_SIGV4_SERVICE_MAX)
-    {
-        return DG_ERR_LIMIT;
+    return access_key_id.len > DG_SIGV4_ACCESS_KEY_MAX
+           || secret.len > DG_SIGV4_SECRET_MAX
+           || region.len > DG_SIGV4_REGION_MAX
+           || service.len > DG_SIGV4_SERVICE_MAX ? DG_ERR_LIMIT : DG_OK;
+}
+
+
+/* A key that is kept from now on, in the place of what the slot held. */
+static dg_err_t
+fill(dg_signing_keys_t *keys, slot_t *slot, dg_span_t secret, dg_span_t date,
+    dg_span_t region, dg_span_t service)
+{
+    uint8_t     derived[DG_SHA256_SIZE];
+    dg_err_t    err;
+    dg_hmac_t  *key = NULL;
+
+    err = derive(keys->crypto, secret, date, region, service, derived);
+
+    if (err == DG_OK) {
+        key = dg_hmac_create(keys->crypto, dg_span(derived, sizeof(derived)));
     }
 
-    dg_write_span(&w, access_key_id);
-    dg_write_char(&w, '\n');
-    dg_write_span(&w, date);
-    dg_write_char(&w, '\n');
-    dg_write_span(&w, region);
-    dg_write_char(&w, '\n');
-    dg_write_span(&w, service);
-    wanted->scope_len = w.len;
+    dg_wipe(derived, sizeof(derived));
 
-    return dg_sha256(crypto, secret, wanted->secret_hash);
+    if (key == NULL) {
+        return err == DG_OK ? DG_ERR_MEMORY : err;
+    }
+
+    release(slot);
+    slot->key = key;
+    keys->derived++;
+    return DG_OK;
 }
 
 
@@ -217,33 +206,26 @@ dg_signing_keys_get(dg_signing_keys_t *keys, dg_span_t access_key_id,
     dg_hmac_t **key)
 {
     bool       found;
-    slot_t     wanted, *slot;
-    uint8_t    derived[DG_SHA256_SIZE];
+    slot_t    *slot;
+    uint8_t    identity[DG_SIPHASH_SIZE];
     dg_err_t   err;
+    dg_span_t  parts[] = { access_key_id, secret, date, region, service };
 
-    err = identify(keys->crypto, access_key_id, secret, date, region, service,
-                   &wanted);
+    err = check_parts(access_key_id, secret, date, region, service);
     if (err != DG_OK) {
         return err;
     }
 
-    slot = find(set_of(keys, &wanted, access_key_id.len), &wanted, &found);
+    dg_siphash(keys->hash_key, parts, 5, identity);
+    slot = find(keys, identity, &found);
 
     if (!found) {
-        err = derive(keys->crypto, secret, date, region, service, derived);
-        wanted.key = err == DG_OK
-                     ? dg_hmac_create(keys->crypto,
-                                      dg_span(derived, sizeof(derived)))
-                     : NULL;
-        dg_wipe(derived, sizeof(derived));
-
-        if (wanted.key == NULL) {
-            return err == DG_OK ? DG_ERR_MEMORY : err;
+        err = fill(keys, slot, secret, date, region, service);
+        if (err != DG_OK) {
+            return err;
         }
 
-        release(slot);
-        *slot = wanted;
-        keys->derived++;
+        memcpy(slot->identity, identity, sizeof(identity));
 
     } else {
         keys->found++;
