@@ -54,6 +54,7 @@ typedef struct {
     dg_span_t                  region;
     int64_t                    now;      /* milliseconds since 1970 */
     const uint8_t             *seal;     /* key of the paging tokens */
+    dg_span_t                  request_id;
 } dg_sandbox_env_t;
 
 /* What can be wrong with a call, beside what its input shape says. */

@@ -6,14 +6,15 @@
 
 static const char *const  row_members[] = {
     "do", "entity", "each", "id", "needs", "from", "set", "unset",
-    "unset_named", "rename", "omit", "copy", "also", "add", "remove",
-    "unless", "upsert", "filters", "list", "project", "view", "parent",
-    "output", NULL
+    "unset_named", "unset_map", "rename", "omit", "copy", "move", "also",
+    "add", "remove", "toggle", "unless", "absent", "upsert", "filters",
+    "list", "project", "view", "change", "parent", "match", "entry", "output",
+    NULL
 };
 
 static const char *const  entity_members[] = {
     "key", "title", "missing", "state", "states", "defaults", "unique",
-    "seed", NULL
+    "join", "seed", NULL
 };
 
 

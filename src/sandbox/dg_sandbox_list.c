@@ -187,6 +187,36 @@ shown(dg_sandbox_call_t *call, dg_json_t *entity)
 }
 
 
+/*
+ * "change": {"from": ["PENDING"], "set": {...}} : listing acts on those that
+ * are in such a state.
+ */
+static dg_err_t
+change(dg_sandbox_call_t *call, const dg_json_t *def, dg_json_t *entity)
+{
+    dg_span_t         state;
+    const dg_json_t  *row = dg_json_member(call->row, DG_SPAN("change")), *from;
+
+    if (row == NULL) {
+        return DG_OK;
+    }
+
+    state = dg_sandbox_text(entity, (const char *)
+                                    dg_sandbox_text(def, "state").data);
+
+    from = dg_json_member(row, DG_SPAN("from"));
+
+    for (from = from ? from->first : NULL; from != NULL; from = from->next) {
+        if (dg_span_equal(from->text, state)) {
+            return dg_verb_apply(call, def,
+                                 dg_json_member(row, DG_SPAN("set")), entity);
+        }
+    }
+
+    return DG_OK;
+}
+
+
 static dg_err_t
 fill(dg_sandbox_call_t *call, const dg_json_t *def, dg_json_t *list)
 {
@@ -208,6 +238,11 @@ fill(dg_sandbox_call_t *call, const dg_json_t *def, dg_json_t *list)
 
         if (list->count == limit) {
             return dg_page_more(call, last);
+        }
+
+        err = change(call, def, entity);
+        if (err != DG_OK) {
+            return err;
         }
 
         dg_tree_push(&call->tree, list, shown(call, entity));

@@ -142,6 +142,12 @@ complete(dg_sandbox_call_t *call)
             continue;
         }
 
+        if (dg_span_equal(m->wire_name, DG_SPAN("RequestId"))) {
+            dg_tree_set_text(&call->tree, call->output, m->wire_name,
+                             call->env->request_id);
+            continue;
+        }
+
         value = dg_tree_find(call->entity, m->wire_name);
 
         if (value == NULL && call->entity != NULL

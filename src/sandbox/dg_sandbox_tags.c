@@ -91,8 +91,8 @@ dg_verb_tag(dg_sandbox_call_t *call, const dg_json_t *item,
     const dg_json_t **entity)
 {
     dg_err_t          err;
-    dg_json_t        *found;
-    const dg_json_t  *def, *tags;
+    dg_json_t        *found = NULL;
+    const dg_json_t  *def = NULL, *tags;
 
     err = target(call, item, &found, &def);
     if (err != DG_OK) {
@@ -118,8 +118,8 @@ dg_verb_untag(dg_sandbox_call_t *call, const dg_json_t *item,
 {
     bool              gone;
     dg_err_t          err;
-    dg_json_t        *found, *list;
-    const dg_json_t  *def, *tag, *key;
+    dg_json_t        *found = NULL, *list;
+    const dg_json_t  *def = NULL, *tag, *key;
 
     err = target(call, item, &found, &def);
     if (err != DG_OK) {
@@ -155,8 +155,8 @@ dg_verb_tags(dg_sandbox_call_t *call, const dg_json_t *item,
     const dg_json_t **entity)
 {
     dg_err_t            err;
-    dg_json_t          *found;
-    const dg_json_t    *def, *tags;
+    dg_json_t          *found = NULL;
+    const dg_json_t    *def = NULL, *tags;
     const dg_member_t  *list;
 
     err = target(call, item, &found, &def);

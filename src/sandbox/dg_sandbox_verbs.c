@@ -34,6 +34,25 @@ not_found(dg_sandbox_call_t *call, const dg_json_t *def, dg_span_t id)
 }
 
 
+/* "match": ["Owner"] : what the item claims of the entity must be true. */
+static bool
+agrees(dg_sandbox_call_t *call, const dg_json_t *item,
+    const dg_json_t *entity)
+{
+    const dg_json_t  *name = dg_json_member(call->row, DG_SPAN("match"));
+
+    for (name = name ? name->first : NULL; name != NULL; name = name->next) {
+        if (!dg_tree_equal(dg_json_member(item, name->text),
+                           dg_json_member(entity, name->text)))
+        {
+            return false;
+        }
+    }
+
+    return true;
+}
+
+
 /* The entity that the item names, with its id. */
 static dg_err_t
 find(dg_sandbox_call_t *call, const dg_json_t *item, dg_json_t **entity,
@@ -50,7 +69,8 @@ find(dg_sandbox_call_t *call, const dg_json_t *item, dg_json_t **entity,
 
     *entity = dg_entity_get(call, def, *id);
 
-    return *entity == NULL ? not_found(call, def, *id) : DG_OK;
+    return *entity == NULL || !agrees(call, item, *entity)
+           ? not_found(call, def, *id) : DG_OK;
 }
 
 
@@ -363,8 +383,15 @@ origin(dg_sandbox_call_t *call, const dg_json_t *item, dg_json_t **entity)
     }
 
     *entity = dg_entity_get(call, call->entity_def, id);
+    if (*entity == NULL) {
+        return not_found(call, call->entity_def, id);
+    }
 
-    return *entity == NULL ? not_found(call, call->entity_def, id) : DG_OK;
+    if (dg_json_member(call->row, DG_SPAN("move")) != NULL) {
+        dg_entity_del(call, call->entity_def, id);
+    }
+
+    return DG_OK;
 }
 
 
@@ -373,7 +400,7 @@ dg_verb_create(dg_sandbox_call_t *call, const dg_json_t *item,
     const dg_json_t **entity)
 {
     dg_err_t          err;
-    dg_json_t        *made;
+    dg_json_t        *made = NULL;
     dg_span_t         id;
     const dg_json_t  *def = kind_of(call);
 
@@ -428,7 +455,7 @@ dg_verb_get(dg_sandbox_call_t *call, const dg_json_t *item,
     const dg_json_t **entity)
 {
     dg_err_t    err;
-    dg_json_t  *found;
+    dg_json_t  *found = NULL;
     dg_span_t   id;
 
     err = find(call, item, &found, &id);
@@ -524,6 +551,104 @@ change_lists(dg_sandbox_call_t *call, const dg_json_t *item,
 }
 
 
+/*
+ * "toggle": {"SharedAccountId": {"to": "ImagePermissions", "if": "Allow"}}.
+ * An object of that one member is in the entity's list when the input's
+ * boolean is true, and is not when it is false.
+ */
+static void
+toggle_lists(dg_sandbox_call_t *call, const dg_json_t *item,
+    dg_json_t *entity)
+{
+    dg_span_t         to;
+    dg_json_t        *list, *one, *items;
+    const dg_json_t  *rule, *value, *on;
+
+    rule = dg_json_member(call->row, DG_SPAN("toggle"));
+
+    for (rule = rule ? rule->first : NULL; rule != NULL; rule = rule->next) {
+        value = dg_json_member(item, rule->key);
+        on = dg_json_member(item, dg_sandbox_text(rule, "if"));
+
+        if (value == NULL || on == NULL) {
+            continue;
+        }
+
+        one = dg_tree_object(&call->tree);
+        dg_tree_set(&call->tree, one, rule->key, value);
+
+        items = dg_tree_array(&call->tree);
+        dg_tree_push(&call->tree, items, one);
+
+        if (items == NULL) {
+            return;
+        }
+
+        to = dg_sandbox_text(rule, "to");
+        list = list_without(call, dg_tree_find(entity, to), items, rule->key);
+
+        if (on->boolean) {
+            dg_tree_push(&call->tree, list, one);
+        }
+
+        dg_tree_set(&call->tree, entity, to, list);
+    }
+}
+
+
+/* Takes the member at "Outer.Inner" out. */
+static void
+unset_path(dg_sandbox_call_t *call, dg_json_t *entity, dg_span_t path)
+{
+    size_t            dot = dg_span_find(path, '.');
+    dg_json_t        *outer;
+    dg_span_t         name = dg_span_slice(path, 0, dot);
+    const dg_json_t  *old = dg_json_member(entity, name);
+
+    if (old == NULL || dot == path.len) {
+        dg_tree_unset(entity, name);
+        return;
+    }
+
+    outer = dg_tree_copy(&call->tree, old);
+    if (outer == NULL) {
+        return;
+    }
+
+    dg_tree_unset(outer, dg_span_slice(path, dot + 1, path.len));
+    dg_tree_set(&call->tree, entity, name, outer);
+}
+
+
+/*
+ * "unset_map": {"PropertiesToDelete": {"VALUE": "Outer.Inner"}} : a list of
+ * the input names members of the entity by other words.
+ */
+static void
+unset_mapped(dg_sandbox_call_t *call, const dg_json_t *item,
+    dg_json_t *entity)
+{
+    dg_span_t         path;
+    const dg_json_t  *rule, *value;
+
+    rule = dg_json_member(call->row, DG_SPAN("unset_map"));
+
+    for (rule = rule ? rule->first : NULL; rule != NULL; rule = rule->next) {
+        value = dg_json_member(item, rule->key);
+
+        for (value = value ? value->first : NULL; value != NULL;
+             value = value->next)
+        {
+            if (dg_json_string(rule, value->text, &path)) {
+                unset_path(call, entity, path);
+            }
+        }
+
+        dg_tree_unset(entity, rule->key);
+    }
+}
+
+
 /* "unset" names attributes, "unset_named" an input list of such names. */
 static void
 unset_values(dg_sandbox_call_t *call, const dg_json_t *item,
@@ -576,6 +701,8 @@ change(dg_sandbox_call_t *call, const dg_json_t *item, dg_json_t *entity)
                   without_blobs(call, call->operation->input, more));
     change_lists(call, item, entity, false);
     change_lists(call, item, entity, true);
+    toggle_lists(call, item, entity);
+    unset_mapped(call, item, entity);
     set_values(call, dg_json_member(call->row, DG_SPAN("set")), item, entity,
                false);
     unset_values(call, item, entity);
@@ -589,11 +716,22 @@ change(dg_sandbox_call_t *call, const dg_json_t *item, dg_json_t *entity)
 
 
 dg_err_t
+dg_verb_apply(dg_sandbox_call_t *call, const dg_json_t *def,
+    const dg_json_t *values, dg_json_t *entity)
+{
+    set_values(call, values, call->input, entity, false);
+    dg_entity_touch(call, entity);
+
+    return dg_entity_put(call, def, entity);
+}
+
+
+dg_err_t
 dg_verb_modify(dg_sandbox_call_t *call, const dg_json_t *item,
     const dg_json_t **entity)
 {
     dg_err_t    err;
-    dg_json_t  *found;
+    dg_json_t  *found = NULL;
     dg_span_t   id;
 
     err = needs(call, item);
@@ -629,12 +767,47 @@ dg_verb_modify(dg_sandbox_call_t *call, const dg_json_t *item,
 }
 
 
-/* "unless": {"workspace": "BundleId"} : no such entity may refer to it. */
+/* True when the value, or one of a list, is the text. */
+static bool
+refers(const dg_json_t *value, dg_span_t text)
+{
+    const dg_json_t  *item;
+
+    if (value == NULL) {
+        return false;
+    }
+
+    for (item = value->first; item != NULL; item = item->next) {
+        if (dg_span_equal(item->text, text)) {
+            return true;
+        }
+    }
+
+    return dg_span_equal(value->text, text);
+}
+
+
+/*
+ * "unless": {"workspace": "BundleId"} : no such entity may refer to it;
+ * "absent": ["Associations"] : it has no such attribute.
+ */
 static dg_err_t
-unused(dg_sandbox_call_t *call, dg_span_t id)
+unused(dg_sandbox_call_t *call, const dg_json_t *entity, dg_span_t id)
 {
     dg_span_t         other;
-    const dg_json_t  *rule, *def, *user, *value;
+    const dg_json_t  *rule, *def, *user;
+
+    call->resource = id;
+    rule = dg_json_member(call->row, DG_SPAN("absent"));
+
+    for (rule = rule ? rule->first : NULL; rule != NULL; rule = rule->next) {
+        if (dg_json_member(entity, rule->text) != NULL) {
+            return dg_sandbox_fault(call, DG_FAULT_IN_USE,
+                                    "The %.*s is in use.",
+                                    (int) call->entity_def->key.len,
+                                    call->entity_def->key.data);
+        }
+    }
 
     rule = dg_json_member(call->row, DG_SPAN("unless"));
 
@@ -643,10 +816,7 @@ unused(dg_sandbox_call_t *call, dg_span_t id)
         other = DG_SPAN_EMPTY;
 
         while ((user = dg_entity_next(call, def, other, &other)) != NULL) {
-            value = dg_template_path(user, rule->text);
-
-            if (value != NULL && dg_span_equal(value->text, id)) {
-                call->resource = id;
+            if (refers(dg_template_path(user, rule->text), id)) {
                 return dg_sandbox_fault(call, DG_FAULT_IN_USE,
                                         "The %.*s is in use.",
                                         (int) call->entity_def->key.len,
@@ -664,7 +834,7 @@ dg_verb_delete(dg_sandbox_call_t *call, const dg_json_t *item,
     const dg_json_t **entity)
 {
     dg_err_t    err;
-    dg_json_t  *found;
+    dg_json_t  *found = NULL;
     dg_span_t   id;
 
     err = find(call, item, &found, &id);
@@ -674,7 +844,7 @@ dg_verb_delete(dg_sandbox_call_t *call, const dg_json_t *item,
 
     *entity = found;
 
-    err = unused(call, id);
+    err = unused(call, found, id);
     if (err != DG_OK) {
         return err;
     }

@@ -25,6 +25,10 @@ dg_err_t dg_verb_delete(dg_sandbox_call_t *call, const dg_json_t *item,
 dg_err_t dg_verb_get(dg_sandbox_call_t *call, const dg_json_t *item,
     const dg_json_t **entity);
 
+/* Sets expanded `values` in the entity and stores it. */
+DG_MUST_USE dg_err_t dg_verb_apply(dg_sandbox_call_t *call,
+    const dg_json_t *def, const dg_json_t *values, dg_json_t *entity);
+
 /* dg_sandbox_tags.c: the tags of an entity of any kind */
 dg_err_t dg_verb_tag(dg_sandbox_call_t *call, const dg_json_t *item,
     const dg_json_t **entity);

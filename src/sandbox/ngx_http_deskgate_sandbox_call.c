@@ -1,0 +1,474 @@
+/*
+ * One call: who calls, what, is the input valid, what is the answer.
+ */
+
+#include "ngx_http_deskgate_sandbox.h"
+
+#include "core/dg_codec.h"
+#include "dg_sandbox_answer.h"
+#include "dg_sandbox_input.h"
+
+#define SANDBOX_SKEW  DG_SIGV4_SKEW_DEFAULT
+
+
+static int64_t
+ngx_http_deskgate_sandbox_now(void)
+{
+    ngx_time_t  *tp = ngx_timeofday();
+
+    return (int64_t) tp->sec * 1000 + (int64_t) tp->msec;
+}
+
+
+static dg_span_t
+ngx_http_deskgate_sandbox_type(dg_protocol_t protocol)
+{
+    switch (protocol) {
+
+    case DG_PROTOCOL_AWS_JSON_1_0:
+        return DG_SPAN("application/x-amz-json-1.0");
+
+    case DG_PROTOCOL_AWS_JSON_1_1:
+        return DG_SPAN("application/x-amz-json-1.1");
+
+    case DG_PROTOCOL_RPC_V2_CBOR:
+        return DG_SPAN("application/cbor");
+
+    case DG_PROTOCOL_REST_JSON:
+    case DG_PROTOCOL_BROKER:
+        break;
+    }
+
+    return DG_SPAN("application/json");
+}
+
+
+/* The name that goes into __type: absolute except in JSON 1.1. */
+static dg_span_t
+ngx_http_deskgate_sandbox_error_type(ngx_http_deskgate_sandbox_ctx_t *ctx,
+    dg_span_t code)
+{
+    uint8_t     *p;
+    dg_span_t    space = ctx->call.service->namespace_name;
+    dg_writer_t  w;
+
+    if (ctx->call.protocol == DG_PROTOCOL_AWS_JSON_1_1) {
+        return code;
+    }
+
+    if (ctx->call.protocol != DG_PROTOCOL_AWS_JSON_1_0
+        && ctx->call.protocol != DG_PROTOCOL_RPC_V2_CBOR)
+    {
+        return DG_SPAN_EMPTY;
+    }
+
+    p = dg_arena_alloc(&ctx->arena, space.len + 1 + code.len);
+    if (p == NULL) {
+        return code;
+    }
+
+    w = dg_writer(p, space.len + 1 + code.len);
+    dg_write_span(&w, space);
+    dg_write_char(&w, '#');
+    dg_write_span(&w, code);
+
+    return dg_written(&w);
+}
+
+
+/*
+ * Writes with `shape` and `tree` into a buffer that is enlarged until all
+ * fits; type.len != 0 or is_error makes it the body of an error.
+ */
+typedef struct {
+    const dg_shape_t  *shape;
+    const dg_json_t   *tree;
+    dg_span_t          type;
+    dg_span_t          message;
+    unsigned           is_error:1;
+} ngx_http_deskgate_sandbox_text_t;
+
+
+static void
+ngx_http_deskgate_sandbox_write(ngx_http_deskgate_sandbox_ctx_t *ctx,
+    dg_writer_t *w, const ngx_http_deskgate_sandbox_text_t *t)
+{
+    if (ctx->call.protocol == DG_PROTOCOL_RPC_V2_CBOR) {
+        if (t->is_error) {
+            dg_answer_error_cbor(w, t->shape, t->type, t->message, t->tree);
+            return;
+        }
+
+        dg_answer_cbor(w, t->shape, t->tree);
+        return;
+    }
+
+    if (ctx->call.protocol == DG_PROTOCOL_BROKER && t->is_error) {
+        dg_answer_error_broker(w, t->shape, t->message);
+        return;
+    }
+
+    if (t->is_error) {
+        dg_answer_error_json(w, t->shape, t->type, t->message, t->tree);
+        return;
+    }
+
+    dg_answer_json(w, t->shape, t->tree);
+}
+
+
+static void
+ngx_http_deskgate_sandbox_answer(ngx_http_deskgate_sandbox_ctx_t *ctx,
+    ngx_uint_t status, const ngx_http_deskgate_sandbox_text_t *t)
+{
+    size_t        size;
+    uint8_t      *p;
+    dg_writer_t   w;
+
+    ctx->status = 0;
+
+    for (size = 4096; size <= NGX_HTTP_DESKGATE_SANDBOX_ANSWER_MAX; size *= 8)
+    {
+        p = dg_arena_alloc(&ctx->arena, size);
+        if (p == NULL) {
+            return;
+        }
+
+        w = dg_writer(p, size);
+        ngx_http_deskgate_sandbox_write(ctx, &w, t);
+
+        if (!w.overflow) {
+            ctx->status = status;
+            ctx->answer = dg_written(&w);
+            ctx->content_type =
+                ngx_http_deskgate_sandbox_type(ctx->call.protocol);
+            return;
+        }
+    }
+}
+
+
+void
+ngx_http_deskgate_sandbox_error(ngx_http_deskgate_sandbox_ctx_t *ctx,
+    const dg_shape_t *shape, dg_span_t code, ngx_uint_t status,
+    dg_span_t message, const dg_json_t *members)
+{
+    ngx_http_deskgate_sandbox_text_t  t;
+
+    t.shape = shape;
+    t.tree = members;
+    t.type = ngx_http_deskgate_sandbox_error_type(ctx, code);
+    t.message = message;
+    t.is_error = 1;
+
+    if (ctx->call.protocol == DG_PROTOCOL_REST_JSON) {
+        ctx->error_type = code;
+    }
+
+    ngx_http_deskgate_sandbox_answer(ctx, status, &t);
+}
+
+
+/*
+ * A refusal by the name and status that the operation's model gives it, else
+ * its common errors, else the table of refusals.
+ */
+void
+ngx_http_deskgate_sandbox_refuse(ngx_http_deskgate_sandbox_ctx_t *ctx,
+    dg_refusal_t refusal, dg_span_t message)
+{
+    dg_span_t                 code;
+    unsigned                  status;
+    const dg_shape_t         *shape = NULL;
+    const dg_refusal_info_t  *info = dg_refusal_info(refusal);
+
+    code = dg_span_cstr(info->aws_code);
+    status = info->status;
+
+    if (ctx->call.operation != NULL
+        && !dg_sandbox_error_named(ctx->call.operation, code, &shape, &code,
+                                   &status))
+    {
+        status = info->status;
+    }
+
+    if (message.len == 0) {
+        message = dg_span_cstr(info->text);
+    }
+
+    ctx->challenge = status == NGX_HTTP_UNAUTHORIZED;
+
+    ngx_http_deskgate_sandbox_error(ctx, shape, code, status, message, NULL);
+}
+
+
+static dg_refusal_t
+ngx_http_deskgate_sandbox_verify(ngx_http_deskgate_sandbox_ctx_t *ctx,
+    ngx_http_deskgate_sandbox_loc_conf_t *slcf, dg_span_t *message)
+{
+    uint8_t            hash[DG_SHA256_SIZE];
+    uint8_t           *reason;
+    int64_t            now = ngx_http_deskgate_sandbox_now() / 1000;
+    dg_span_t          region, service;
+    dg_writer_t        w;
+    dg_refusal_t       refusal;
+    const dg_key_t    *key;
+    dg_sigv4_rules_t   rules;
+    dg_sigv4_claim_t   claim;
+
+    region = dg_span(slcf->region.data, slcf->region.len);
+    service = slcf->service->service->signing_name;
+
+    ngx_memzero(&rules, sizeof(dg_sigv4_rules_t));
+    rules.regions = &region;
+    rules.region_count = 1;
+    rules.services = &service;
+    rules.service_count = 1;
+    rules.skew = SANDBOX_SKEW;
+
+    refusal = dg_sigv4_read(&ctx->view, &rules, now, &ctx->arena, &claim);
+
+    if (refusal != DG_ALLOWED) {
+        reason = dg_arena_alloc(&ctx->arena, DG_SIGV4_REASON_MAX);
+
+        if (reason != NULL) {
+            w = dg_writer(reason, DG_SIGV4_REASON_MAX);
+
+            if (dg_sigv4_write_reason(&w, refusal, &claim, &rules, now)) {
+                *message = dg_written(&w);
+            }
+        }
+
+        return refusal;
+    }
+
+    key = dg_keyfile_find(slcf->keys, claim.access_key_id);
+    if (key == NULL) {
+        return DG_REFUSE_KEY_UNKNOWN;
+    }
+
+    refusal = dg_key_judge(key, now);
+    if (refusal != DG_ALLOWED) {
+        return refusal;
+    }
+
+    if (!dg_equal_secret(key->credentials.session_token, claim.session_token))
+    {
+        return DG_REFUSE_SESSION_TOKEN;
+    }
+
+    if (dg_sha256(ngx_http_deskgate_sandbox_crypto(), ctx->body, hash)
+        != DG_OK)
+    {
+        return DG_REFUSE_INTERNAL;
+    }
+
+    return dg_sigv4_verify(ngx_http_deskgate_sandbox_signing_keys(),
+                           &ctx->view, &claim,
+                           key->credentials.secret_access_key, hash,
+                           DG_SIGV4_PATH_NORMALIZED, NULL);
+}
+
+
+/* The input against the model; *input is its tree. */
+static dg_refusal_t
+ngx_http_deskgate_sandbox_inspect(ngx_http_deskgate_sandbox_ctx_t *ctx,
+    dg_tree_t *tree, const dg_json_t **input, dg_span_t *message)
+{
+    dg_err_t                err;
+    dg_inspect_t           *inspect;
+    dg_refusal_t            refusal;
+    dg_inspect_options_t    options;
+    const dg_inspection_t  *found;
+
+    ngx_memzero(&options, sizeof(dg_inspect_options_t));
+    options.validate = DG_VALIDATE_ON;
+
+    inspect = dg_inspect_create(&ctx->arena, &options, &ctx->call,
+                                &ctx->view);
+    if (inspect == NULL) {
+        return DG_REFUSE_INTERNAL;
+    }
+
+    refusal = ctx->body.len == 0 ? DG_ALLOWED
+                                 : dg_inspect_feed(inspect, ctx->body);
+
+    if (refusal == DG_ALLOWED) {
+        refusal = dg_inspect_finish(inspect, &found);
+
+        if (refusal != DG_ALLOWED) {
+            *message = found->message;
+        }
+    }
+
+    if (refusal != DG_ALLOWED) {
+        return refusal;
+    }
+
+    err = dg_sandbox_input(tree, &ctx->call, ctx->body, input);
+
+    if (err == DG_ERR_MEMORY) {
+        return DG_REFUSE_INTERNAL;
+    }
+
+    return err == DG_OK ? DG_ALLOWED : DG_REFUSE_BODY_MALFORMED;
+}
+
+
+static void
+ngx_http_deskgate_sandbox_fault(ngx_http_deskgate_sandbox_ctx_t *ctx,
+    dg_sandbox_call_t *call)
+{
+    unsigned           status;
+    dg_span_t          code;
+    dg_json_t         *members = dg_tree_object(&call->tree);
+    const dg_shape_t  *shape;
+
+    shape = dg_sandbox_error(call, &code, &status);
+
+    if (call->resource.len != 0) {
+        dg_tree_set_text(&call->tree, members, DG_SPAN("ResourceId"),
+                         call->resource);
+    }
+
+    ngx_http_deskgate_sandbox_error(ctx, shape, code, status,
+                                    dg_span_cstr(call->message), members);
+}
+
+
+static void
+ngx_http_deskgate_sandbox_run(ngx_http_deskgate_sandbox_ctx_t *ctx,
+    dg_sandbox_call_t *call, ngx_http_deskgate_sandbox_zone_t *zone)
+{
+    dg_err_t                          err;
+    ngx_http_deskgate_sandbox_text_t  t;
+
+    ngx_shmtx_lock(&zone->shpool->mutex);
+    err = dg_sandbox_run(call);
+    ngx_shmtx_unlock(&zone->shpool->mutex);
+
+    if (err == DG_ERR_INVALID && call->fault != DG_FAULT_NONE) {
+        ngx_http_deskgate_sandbox_fault(ctx, call);
+        return;
+    }
+
+    if (err != DG_OK) {
+        ngx_log_error(NGX_LOG_ERR, ctx->request->connection->log, 0,
+                      "deskgate sandbox: %s failed: %s",
+                      ctx->call.operation->name.data, dg_err_text(err));
+        ngx_http_deskgate_sandbox_refuse(ctx, DG_REFUSE_INTERNAL,
+                                         DG_SPAN_EMPTY);
+        return;
+    }
+
+    ngx_memzero(&t, sizeof(ngx_http_deskgate_sandbox_text_t));
+    t.shape = ctx->call.operation->output;
+    t.tree = call->output;
+
+    ngx_http_deskgate_sandbox_answer(ctx,
+                                     ctx->call.operation->response_status
+                                     ? ctx->call.operation->response_status
+                                     : NGX_HTTP_OK, &t);
+}
+
+
+static ngx_uint_t
+ngx_http_deskgate_sandbox_provoked(ngx_http_deskgate_sandbox_ctx_t *ctx)
+{
+    unsigned           status;
+    dg_span_t          code;
+    const dg_shape_t  *shape;
+
+    if (ctx->provoke.len == 0) {
+        return 0;
+    }
+
+    if (!dg_sandbox_error_named(ctx->call.operation, ctx->provoke, &shape,
+                                &code, &status))
+    {
+        ngx_http_deskgate_sandbox_refuse(ctx, DG_REFUSE_BAD_REQUEST,
+            DG_SPAN("X-Deskgate-Sandbox-Error names no error of this "
+                    "operation."));
+        return 1;
+    }
+
+    ngx_http_deskgate_sandbox_error(ctx, shape, code, status,
+                                    DG_SPAN("Provoked by "
+                                            "X-Deskgate-Sandbox-Error."),
+                                    NULL);
+    return 1;
+}
+
+
+void
+ngx_http_deskgate_sandbox_call(ngx_http_deskgate_sandbox_ctx_t *ctx,
+    ngx_http_deskgate_sandbox_loc_conf_t *slcf,
+    ngx_http_deskgate_sandbox_zone_t *zone)
+{
+    dg_span_t            message = DG_SPAN_EMPTY;
+    dg_refusal_t         refusal, identified;
+    dg_sandbox_env_t     env;
+    dg_sandbox_call_t    call;
+    const dg_service_t  *service = slcf->service->service;
+
+    if (service->is_broker && ngx_http_deskgate_sandbox_is_token_call(ctx)) {
+        ngx_http_deskgate_sandbox_token(ctx, slcf, zone);
+        return;
+    }
+
+    identified = dg_model_identify(&service, 1, &ctx->view, &ctx->call);
+
+    if (ctx->call.service == NULL) {
+        ctx->call.service = service;
+        ctx->call.protocol = service->protocol;
+    }
+
+    refusal = service->is_broker
+              ? ngx_http_deskgate_sandbox_bearer(ctx, zone)
+              : ngx_http_deskgate_sandbox_verify(ctx, slcf, &message);
+
+    if (refusal == DG_ALLOWED) {
+        refusal = identified;
+    }
+
+    if (service->is_broker && refusal == DG_REFUSE_CREDENTIALS_MISSING) {
+        message = DG_SPAN("No authorization header");
+    }
+
+    if (refusal != DG_ALLOWED) {
+        ngx_http_deskgate_sandbox_refuse(ctx, refusal, message);
+        return;
+    }
+
+    if (ngx_http_deskgate_sandbox_provoked(ctx)) {
+        return;
+    }
+
+    ngx_memzero(&call, sizeof(dg_sandbox_call_t));
+    call.tree.arena = &ctx->arena;
+
+    refusal = ngx_http_deskgate_sandbox_inspect(ctx, &call.tree, &call.input,
+                                                &message);
+    if (refusal != DG_ALLOWED) {
+        ngx_http_deskgate_sandbox_refuse(ctx, refusal, message);
+        return;
+    }
+
+    ngx_memzero(&env, sizeof(dg_sandbox_env_t));
+    env.store = &ngx_http_deskgate_sandbox_store;
+    env.store_ctx = zone;
+    env.crypto = ngx_http_deskgate_sandbox_crypto();
+    env.account = dg_span(slcf->account.data, slcf->account.len);
+    env.region = dg_span(slcf->region.data, slcf->region.len);
+    env.now = ngx_http_deskgate_sandbox_now();
+    env.seal = zone->sh->seal;
+    env.request_id = dg_span(ctx->request_id, sizeof(ctx->request_id));
+
+    call.env = &env;
+    call.data = &slcf->service->data;
+    call.operation = ctx->call.operation;
+
+    ctx->no_store = ctx->call.operation->access == DG_ACCESS_GRANT;
+
+    ngx_http_deskgate_sandbox_run(ctx, &call, zone);
+}
