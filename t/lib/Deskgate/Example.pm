@@ -65,9 +65,9 @@ sub statements {
         my $start = $-[1];
         my $depth = $end eq '{' ? 1 : 0;
 
-        while ($depth > 0 && $text =~ /\G(?:#[^\n]*|"[^"]*"|'[^']*'|[^{}#"'])*
-            ([{}])/gcx)
-        {
+        my $plain = qr/(?:#[^\n]*|"[^"]*"|'[^']*'|[^{}#"'])*/;
+
+        while ($depth > 0 && $text =~ /\G$plain([{}])/gc) {
             $depth += $1 eq '{' ? 1 : -1;
         }
 
@@ -218,8 +218,8 @@ sub paths {
               {$1 . ($upstream{$2} ? $2 : '127.0.0.1')}ge;
     $text =~ s{^(\s*server\s+)([a-zA-Z][\w.-]*)((?::\d+)?[\s;])}
               {${1}127.0.0.1$3}mg;
-    $text =~ s{^(\s*listen\s+)(?:\S+:)?(\d+)}
-              {$1 . '127.0.0.1:' . Deskgate::port($2)}gem;
+    $text =~ s{(\blisten\s+)(?:\S+:)?(\d+)(?=[\s;])}
+              {$1 . '127.0.0.1:' . Deskgate::port($2)}ge;
     $text =~ s{^\s*listen\s+\[::\][^;]*;}{}mg;
 
     return $text;
