@@ -22,6 +22,59 @@ is_verbatim(uint8_t c)
 }
 
 
+/*
+ * True when one of eight bytes is not verbatim.  Where all are below 0x80, a
+ * difference or sum has a high bit just where a byte is below the blank, DEL,
+ * or, after the exclusive or, zero.
+ */
+static inline bool
+needs_escape(uint64_t x)
+{
+    const uint64_t  ones = UINT64_C(0x0101010101010101);
+    uint64_t        quote = x ^ ones * '"';
+    uint64_t        backslash = x ^ ones * '\\';
+
+    return ((x | (x + ones) | (x - ones * ' ') | (quote - ones)
+             | (backslash - ones)) & ones << 7) != 0;
+}
+
+
+static uint64_t
+word_at(dg_span_t text, size_t i)
+{
+    uint64_t  word;
+
+    memcpy(&word, text.data + i, sizeof(word));
+    return word;
+}
+
+
+/* How many bytes from `from` on are written as they are. */
+static size_t
+verbatim_length(dg_span_t text, size_t from)
+{
+    size_t  i = from;
+
+    while (text.len - i >= 8 && !needs_escape(word_at(text, i))) {
+        i += 8;
+    }
+
+    /* what is left of a long text is the end of its last eight bytes */
+
+    if (text.len >= 8 && text.len - i < 8
+        && !needs_escape(word_at(text, text.len - 8)))
+    {
+        return text.len - from;
+    }
+
+    while (i < text.len && is_verbatim(text.data[i])) {
+        i++;
+    }
+
+    return i - from;
+}
+
+
 static void
 write_control(dg_writer_t *w, uint8_t c)
 {
@@ -88,22 +141,19 @@ write_multibyte(dg_writer_t *w, dg_span_t s)
 }
 
 
-void
-dg_json_write_string(dg_writer_t *w, dg_span_t text)
+static void
+write_in_pieces(dg_writer_t *w, dg_span_t text)
 {
     size_t  i = 0;
 
     dg_write_char(w, '"');
 
     while (i < text.len) {
-        size_t  from = i;
+        size_t  n = verbatim_length(text, i);
 
-        while (i < text.len && is_verbatim(text.data[i])) {
-            i++;
-        }
-
-        if (i > from) {
-            dg_write(w, text.data + from, i - from);
+        if (n > 0) {
+            dg_write(w, text.data + i, n);
+            i += n;
             continue;
         }
 
@@ -116,6 +166,29 @@ dg_json_write_string(dg_writer_t *w, dg_span_t text)
     }
 
     dg_write_char(w, '"');
+}
+
+
+void
+dg_json_write_string(dg_writer_t *w, dg_span_t text)
+{
+    uint8_t  *p;
+    size_t    room = w->cap - w->len;
+
+    /* most strings need no escape: one copy, no further check */
+
+    if (text.len == 0 || room < 2 || room - 2 < text.len
+        || verbatim_length(text, 0) < text.len)
+    {
+        write_in_pieces(w, text);
+        return;
+    }
+
+    p = w->data + w->len;
+    p[0] = '"';
+    memcpy(p + 1, text.data, text.len);
+    p[text.len + 1] = '"';
+    w->len += text.len + 2;
 }
 
 

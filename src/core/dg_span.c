@@ -222,7 +222,12 @@ dg_write_cstr(dg_writer_t *w, const char *s)
 void
 dg_write_char(dg_writer_t *w, char c)
 {
-    dg_write(w, &c, 1);
+    if (w->len == w->cap) {
+        w->overflow = true;
+        return;
+    }
+
+    w->data[w->len++] = (uint8_t) c;
 }
 
 

@@ -43,6 +43,35 @@ strings(void)
 }
 
 
+/* Each byte at each place of texts about two words long. */
+static void
+every_place(void)
+{
+    unsigned  wrong = 0;
+
+    for (unsigned c = 0; c < 0x80; c++) {
+        dg_span_t  alone = string(dg_span(&(uint8_t) { (uint8_t) c }, 1));
+        size_t     extra = alone.len - 3;
+
+        for (size_t len = 1; len <= 20; len++) {
+            for (size_t at = 0; at < len; at++) {
+                uint8_t    text[20];
+                dg_span_t  out;
+
+                memset(text, 'a', sizeof(text));
+                text[at] = (uint8_t) c;
+                out = string(dg_span(text, len));
+
+                wrong += out.len != len + 2 + extra;
+                wrong += out.data[1 + at] != (extra ? '\\' : (uint8_t) c);
+            }
+        }
+    }
+
+    is_int(wrong, 0, "escapes do not depend on the place");
+}
+
+
 /* Whatever the bytes are, what is written is JSON, on one line. */
 static void
 any_bytes(void)
@@ -131,6 +160,7 @@ int
 main(void)
 {
     strings();
+    every_place();
     any_bytes();
     trees();
     no_room();
