@@ -11,21 +11,12 @@
 
 
 void
-dg_record_comma(dg_writer_t *w)
+dg_record_name(dg_writer_t *w, const char *text, size_t len)
 {
-    if (w->len > 0 && w->data[w->len - 1] != '{'
-        && w->data[w->len - 1] != '[')
-    {
-        dg_write_char(w, ',');
-    }
-}
+    bool  first = w->len == 0 || w->data[w->len - 1] == '{'
+                  || w->data[w->len - 1] == '[';
 
-
-void
-dg_record_name(dg_writer_t *w, const char *name, size_t len)
-{
-    dg_record_comma(w);
-    dg_write(w, name, len);
+    dg_write(w, text + first, len - first);
 }
 
 
@@ -130,8 +121,7 @@ record_event(dg_writer_t *w, const dg_record_t *r)
 static void
 record_resource(dg_writer_t *w, const dg_record_resource_t *resource)
 {
-    dg_record_comma(w);
-    dg_write_char(w, '{');
+    dg_record_name(w, ",{", 2);
     RECORD_TEXT(w, "ARN", resource->arn);
     RECORD_TEXT(w, "accountId", resource->account);
     RECORD_TEXT(w, "type", resource->type);

@@ -14,7 +14,7 @@
 
 /* `"name":` with the comma before it. */
 #define RECORD_NAME(w, name)                                                  \
-    dg_record_name(w, "\"" name "\":", sizeof("\"" name "\":") - 1)
+    dg_record_name(w, ",\"" name "\":", sizeof(",\"" name "\":") - 1)
 
 /* A string member, cut to DG_RECORD_TEXT_MAX; nothing when it is empty. */
 #define RECORD_TEXT(w, name, text)                                            \
@@ -33,8 +33,8 @@
     } while (0)
 
 
-void dg_record_comma(dg_writer_t *w);
-void dg_record_name(dg_writer_t *w, const char *name, size_t len);
+/* A text that begins with a comma, and without it where none belongs. */
+void dg_record_name(dg_writer_t *w, const char *text, size_t len);
 
 /* A JSON string of at most DG_RECORD_TEXT_MAX bytes, cut between characters */
 void dg_record_string(dg_writer_t *w, dg_span_t text);
