@@ -6,7 +6,7 @@ SHELL = /bin/bash
 
 CC      = gcc
 CFLAGS  = -std=c11 -O2 -g -Wall -Wextra -Wshadow -Wconversion -Werror
-CPPFLAGS = -Isrc -Isrc/core -MMD -MP
+CPPFLAGS = -Isrc -Isrc/core -Isrc/sandbox -MMD -MP
 LDLIBS  = -lcrypto -lyajl -lcbor -lpcre2-8 -lexpat -lz
 VECTORS = ../shared/vectors
 
@@ -21,6 +21,7 @@ doc_dir     = /usr/share/doc/deskgate
 
 # the one list of core sources stands in "config"
 core  := $(shell sed -n '/^dg_core="/,/^"$$/s|.*\$$dg/\(core/[a-z0-9_]*\.c\).*|src/\1|p' config)
+sandbox := $(sort $(wildcard src/sandbox/dg_*.c))
 tools := $(patsubst src/tools/%.c,%,$(wildcard src/tools/deskgate_*.c))
 tool_bins := $(foreach t,$(tools),build/$(subst _,-,$(t)))
 tool_common := $(filter-out src/tools/deskgate_%,$(wildcard src/tools/*.c))
@@ -29,7 +30,9 @@ fuzzers := $(patsubst t/fuzz/%.c,%,$(wildcard t/fuzz/*.c))
 benches := $(patsubst t/bench/%.c,%,$(wildcard t/bench/*.c))
 judges := $(patsubst t/vectors/%.c,%,$(wildcard t/vectors/*.c))
 
-objects = $(patsubst src/%.c,build/$(1)/%.o,$(core))
+objects = $(patsubst src/%.c,build/$(1)/%.o,$(2))
+# the sandbox's engine is no part of the core; its own tests link it
+engine = $(if $(filter dg_sandbox%,$(1)),build/libdgsandbox$(2).a)
 
 .PHONY: all modules modules-asan core tools units fuzzers benches judges \
         run demo install test test-asan check vectors interop bench fuzz \
@@ -53,12 +56,17 @@ modules-asan: packages-test
 
 # the core alone, with both compilers and no nginx in sight
 
-core: build/libdgcore.a build/libdgcore-clang.a
+core: build/libdgcore.a build/libdgcore-clang.a build/libdgsandbox.a \
+      build/libdgsandbox-clang.a
 
-build/libdgcore.a: $(call objects,plain)
-build/libdgcore-asan.a: $(call objects,asan-core)
-build/libdgcore-fuzz.a: $(call objects,fuzz-core)
-build/libdgcore-clang.a: $(call objects,clang)
+build/libdgcore.a: $(call objects,plain,$(core))
+build/libdgcore-asan.a: $(call objects,asan-core,$(core))
+build/libdgcore-fuzz.a: $(call objects,fuzz-core,$(core))
+build/libdgcore-clang.a: $(call objects,clang,$(core))
+build/libdgsandbox.a: $(call objects,plain,$(sandbox))
+build/libdgsandbox-asan.a: $(call objects,asan-core,$(sandbox))
+build/libdgsandbox-fuzz.a: $(call objects,fuzz-core,$(sandbox))
+build/libdgsandbox-clang.a: $(call objects,clang,$(sandbox))
 
 build/%.a:
 	@rm -f $@
@@ -98,22 +106,22 @@ $(tool_bins): build/%: src/tools/$$(subst -,_,$$*).c $(tool_common) build/libdgc
 
 units: $(foreach u,$(units),build/unit/$(u) build/unit-asan/$(u))
 
-build/unit/%: t/unit/%.c build/libdgcore.a
+build/unit/%: t/unit/%.c $$(call engine,$$*,) build/libdgcore.a
 	@mkdir -p $(@D)
-	@$(CC) $(CPPFLAGS) $(CFLAGS) -It/unit -MF $@.d -MT $@ -o $@ $< \
-	    build/libdgcore.a $(LDLIBS)
+	@$(CC) $(CPPFLAGS) $(CFLAGS) -It/unit -MF $@.d -MT $@ -o $@ \
+	    $< $(filter %.a,$^) $(LDLIBS)
 
-build/unit-asan/%: t/unit/%.c build/libdgcore-asan.a
+build/unit-asan/%: t/unit/%.c $$(call engine,$$*,-asan) build/libdgcore-asan.a
 	@mkdir -p $(@D)
-	@$(CC) $(CPPFLAGS) $(CFLAGS) $(SANITIZE) -It/unit -MF $@.d -MT $@ -o $@ $< \
-	    build/libdgcore-asan.a $(LDLIBS)
+	@$(CC) $(CPPFLAGS) $(CFLAGS) $(SANITIZE) -It/unit -MF $@.d -MT $@ -o $@ \
+	    $< $(filter %.a,$^) $(LDLIBS)
 
 fuzzers: $(fuzzers:%=build/fuzz/%)
 
-build/fuzz/%: t/fuzz/%.c build/libdgcore-fuzz.a
+build/fuzz/%: t/fuzz/%.c $$(call engine,$$*,-fuzz) build/libdgcore-fuzz.a
 	@mkdir -p $(@D)
 	@clang $(CPPFLAGS) $(CFLAGS) $(SANITIZE) -fsanitize=fuzzer -It/fuzz \
-	    -MF $@.d -MT $@ -o $@ $< build/libdgcore-fuzz.a $(LDLIBS)
+	    -MF $@.d -MT $@ -o $@ $< $(filter %.a,$^) $(LDLIBS)
 
 benches: $(benches:%=build/bench/%)
 
