@@ -50,7 +50,7 @@ typedef struct {
     /*
      * Members whose unknown members and enum values are let through.  Each
      * is a path as in dg_inspect_value_t, optionally after "OPERATION:";
-     * "*" at the end stands for any rest: "CreateWorkspaces:Workspaces/*".
+     * a "*" at the end stands for any rest, as after "Workspaces/".
      */
     const dg_span_t  *relaxed;
     size_t            relaxed_count;
