@@ -4,6 +4,8 @@
  * cases that rest on that are named below with the reason.
  */
 
+#define _POSIX_C_SOURCE  200809L
+
 #include "dg_policy.h"
 #include "vectors.h"
 
