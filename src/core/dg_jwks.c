@@ -212,7 +212,7 @@ dg_jwks_load(dg_arena_t *scratch, dg_span_t text, dg_jwks_t **set,
     *set = calloc(1, sizeof(**set) + (keys->count + 1) * sizeof(dg_jwk_t));
 
     if (*set == NULL) {
-        return DG_ERR_MEMORY;
+        return dg_diag(diag, DG_ERR_MEMORY, 0, 0, "out of memory");
     }
 
     err = fill(*set, keys, diag);
