@@ -54,7 +54,7 @@ dg_wiped_arena_wipe(dg_wiped_arena_t *wiped)
 
     /* the structure itself may lie in one of the chunks */
     wiped->chunks = NULL;
-    dg_arena_init(&wiped->arena, NULL, 0);
+    wiped->arena = (dg_arena_t) { 0 };
 
     while (chunk != NULL) {
         dg_wiped_chunk_t  *next = chunk->next;
