@@ -4,7 +4,9 @@
 
 #include "dg_codec.h"
 
-#define INVALID  0xff
+#define INVALID   0xff  /* of no alphabet: foreign to both */
+#define STD_ONLY  0x40
+#define URL_ONLY  0x80
 
 static const char  hex_lower[] = "0123456789abcdef";
 static const char  hex_upper[] = "0123456789ABCDEF";
@@ -107,61 +109,101 @@ dg_write_base64url(dg_writer_t *w, dg_span_t data)
 }
 
 
-static uint8_t
-sextet(uint8_t c, const char *alphabet)
+/*
+ * The value of an ASCII character; those that only one alphabet has are
+ * marked with the bit of the alphabet they belong to.
+ */
+static const uint8_t  sextets[128] = {
+    0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
+    0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
+    0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
+    0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
+    0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
+    0xff, 0xff, 0xff, 0x7e, 0xff, 0xbe, 0xff, 0x7f,
+    0x34, 0x35, 0x36, 0x37, 0x38, 0x39, 0x3a, 0x3b,
+    0x3c, 0x3d, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
+    0xff, 0x00, 0x01, 0x02, 0x03, 0x04, 0x05, 0x06,
+    0x07, 0x08, 0x09, 0x0a, 0x0b, 0x0c, 0x0d, 0x0e,
+    0x0f, 0x10, 0x11, 0x12, 0x13, 0x14, 0x15, 0x16,
+    0x17, 0x18, 0x19, 0xff, 0xff, 0xff, 0xff, 0xbf,
+    0xff, 0x1a, 0x1b, 0x1c, 0x1d, 0x1e, 0x1f, 0x20,
+    0x21, 0x22, 0x23, 0x24, 0x25, 0x26, 0x27, 0x28,
+    0x29, 0x2a, 0x2b, 0x2c, 0x2d, 0x2e, 0x2f, 0x30,
+    0x31, 0x32, 0x33, 0xff, 0xff, 0xff, 0xff, 0xff
+};
+
+
+static bool
+take_sextet(uint8_t c, uint8_t foreign, uint32_t *bits)
 {
-    if (c >= 'A' && c <= 'Z') {
-        return (uint8_t) (c - 'A');
-    }
+    uint8_t  value = c < sizeof(sextets) ? sextets[c] : INVALID;
 
-    if (c >= 'a' && c <= 'z') {
-        return (uint8_t) (c - 'a' + 26);
-    }
-
-    if (c >= '0' && c <= '9') {
-        return (uint8_t) (c - '0' + 52);
-    }
-
-    if (c == (uint8_t) alphabet[62]) {
-        return 62;
-    }
-
-    return c == (uint8_t) alphabet[63] ? 63 : INVALID;
+    *bits = *bits << 6 | (value & 63);
+    return (value & foreign) == 0;
 }
 
 
-/* `text` holds no padding; a rest of one character is never valid. */
+/* The last two or three characters; a rest of one is never valid. */
 static dg_err_t
-base64_decode(dg_span_t text, const char *alphabet, dg_writer_t *w)
+decode_rest(dg_span_t rest, uint8_t foreign, dg_writer_t *w)
 {
-    uint32_t  bits = 0;
-    unsigned  have = 0;
-    uint8_t   value;
+    uint32_t        bits = 0;
+    uint8_t         bytes[2];
+    const unsigned  unused = rest.len == 2 ? 4 : 2;
 
-    if (text.len % 4 == 1) {
+    if (rest.len == 1) {
         return DG_ERR_SYNTAX;
     }
 
-    for (size_t i = 0; i < text.len; i++) {
-        value = sextet(text.data[i], alphabet);
-        if (value == INVALID) {
+    for (size_t i = 0; i < rest.len; i++) {
+        if (!take_sextet(rest.data[i], foreign, &bits)) {
+            return DG_ERR_SYNTAX;
+        }
+    }
+
+    if ((bits & ((1u << unused) - 1)) != 0) {
+        return DG_ERR_SYNTAX;
+    }
+
+    bits >>= unused;
+    bytes[0] = (uint8_t) (rest.len == 2 ? bits : bits >> 8);
+    bytes[1] = (uint8_t) bits;
+    dg_write(w, bytes, rest.len ? rest.len - 1 : 0);
+
+    return w->overflow ? DG_ERR_LIMIT : DG_OK;
+}
+
+
+/* `text` holds no padding; `foreign` marks characters not in its alphabet. */
+static dg_err_t
+base64_decode(dg_span_t text, uint8_t foreign, dg_writer_t *w)
+{
+    size_t    i;
+    bool      good;
+    uint32_t  bits;
+
+    for (i = 0; i + 4 <= text.len; i += 4) {
+        bits = 0;
+        good = take_sextet(text.data[i], foreign, &bits);
+        good &= take_sextet(text.data[i + 1], foreign, &bits);
+        good &= take_sextet(text.data[i + 2], foreign, &bits);
+        good &= take_sextet(text.data[i + 3], foreign, &bits);
+
+        if (!good) {
             return DG_ERR_SYNTAX;
         }
 
-        bits = bits << 6 | value;
-        have += 6;
-
-        if (have >= 8) {
-            have -= 8;
-            dg_write_char(w, (char) (bits >> have & 0xff));
+        if (w->cap - w->len < 3) {
+            w->overflow = true;
+            return DG_ERR_LIMIT;
         }
+
+        w->data[w->len++] = (uint8_t) (bits >> 16);
+        w->data[w->len++] = (uint8_t) (bits >> 8);
+        w->data[w->len++] = (uint8_t) bits;
     }
 
-    if (have && (bits & ((1u << have) - 1)) != 0) {
-        return DG_ERR_SYNTAX;
-    }
-
-    return w->overflow ? DG_ERR_LIMIT : DG_OK;
+    return decode_rest(dg_span_slice(text, i, text.len), foreign, w);
 }
 
 
@@ -176,14 +218,14 @@ dg_base64_decode(dg_span_t text, dg_writer_t *w)
         text.len--;
     }
 
-    return base64_decode(text, base64_std, w);
+    return base64_decode(text, URL_ONLY, w);
 }
 
 
 dg_err_t
 dg_base64url_decode(dg_span_t text, dg_writer_t *w)
 {
-    return base64_decode(text, base64_url, w);
+    return base64_decode(text, STD_ONLY, w);
 }
 
 
