@@ -1,0 +1,532 @@
+/*
+ * Copyright (C) the deskgate authors
+ *
+ * Configuration, context and prototypes that the glue shares.
+ *
+ * Configuration is read-only while serving; everything of a call is in its
+ * context, everything of a worker in ngx_http_deskgate_worker, everything
+ * shared in the zone.
+ */
+
+#ifndef NGX_HTTP_DESKGATE_H
+#define NGX_HTTP_DESKGATE_H
+
+#include "ngx_http_deskgate_compat.h"
+
+#include "core/dg_answer.h"
+#include "core/dg_cache.h"
+#include "core/dg_caller.h"
+#include "core/dg_counters.h"
+#include "core/dg_conditions.h"
+#include "core/dg_credentials.h"
+#include "core/dg_credentials_file.h"
+#include "core/dg_codec.h"
+#include "core/dg_crypto.h"
+#include "core/dg_denial.h"
+#include "core/dg_inspect.h"
+#include "core/dg_issuer.h"
+#include "core/dg_keyfile.h"
+#include "core/dg_model.h"
+#include "core/dg_policy.h"
+#include "core/dg_policy_catalogue.h"
+#include "core/dg_record.h"
+#include "core/dg_refusal.h"
+#include "core/dg_refusal_form.h"
+#include "core/dg_request.h"
+#include "core/dg_sigv4.h"
+#include "core/dg_sigv4_strip.h"
+#include "core/dg_throttle.h"
+#include "core/dg_time.h"
+#include "core/dg_token_cache.h"
+#include "core/dg_trail.h"
+#include "core/dg_token_reply.h"
+#include "core/dg_zone.h"
+
+
+#define NGX_HTTP_DESKGATE_ARENA_CHUNK    2048
+#define NGX_HTTP_DESKGATE_ARENA_LIMIT    (16 * 1024 * 1024)
+#define NGX_HTTP_DESKGATE_FILE_LIMIT     (4 * 1024 * 1024)
+#define NGX_HTTP_DESKGATE_CAPTURE_SIZE   65536
+#define NGX_HTTP_DESKGATE_TOKEN_SIZE     16384
+#define NGX_HTTP_DESKGATE_SIGNED_SIZE    1024
+#define NGX_HTTP_DESKGATE_OFFERS_MAX     16
+#define NGX_HTTP_DESKGATE_BUCKETS_MAX    8
+#define NGX_HTTP_DESKGATE_WAIT_POLL      10
+#define NGX_HTTP_DESKGATE_TRAIL_FLUSH    1000
+#define NGX_HTTP_DESKGATE_SIGNING_KEYS   256
+#define NGX_HTTP_DESKGATE_CONF_CHUNK     (64 * 1024)
+#define NGX_HTTP_DESKGATE_CONF_LIMIT     (256 * 1024 * 1024)
+#define NGX_HTTP_DESKGATE_MODELS         "/usr/share/deskgate/models"
+
+
+/* Objects that configuration names */
+
+typedef struct {
+    ngx_str_t                       name;
+    ngx_shm_zone_t                 *shm_zone;
+    ngx_slab_pool_t                *shpool;  /* its mutex guards the zone */
+    void                           *memory;
+    size_t                          size;
+} ngx_http_deskgate_zone_t;
+
+typedef struct {
+    ngx_str_t                       path;
+    const char                     *kind;    /* "policy", "key", "model" */
+    u_char                          hash[DG_SHA256_HEX_SIZE];
+} ngx_http_deskgate_file_t;
+
+typedef struct {
+    ngx_str_t                       name;
+    dg_keyfile_t                   *keyfile;
+} ngx_http_deskgate_keys_t;
+
+typedef struct {
+    ngx_str_t                       name;
+    dg_issuer_t                     issuer;
+    dg_jwks_t                      *jwks;
+    ngx_array_t                     audiences;   /* of dg_span_t */
+    ngx_array_t                     client_ids;
+    ngx_array_t                     parties;
+    ngx_array_t                     tags;        /* of dg_issuer_tag_t */
+    unsigned                        jwks_set:1;
+} ngx_http_deskgate_issuer_t;
+
+typedef struct {
+    ngx_str_t                       name;
+    dg_credentials_t                credentials;
+    unsigned                        provider_set:1;
+} ngx_http_deskgate_credentials_t;
+
+typedef struct {
+    ngx_str_t                       name;
+    ngx_str_t                       token;       /* internal location */
+    ngx_str_t                       client_id;
+    ngx_str_t                       basic;       /* Authorization value */
+    ngx_str_t                       secret;      /* until basic is made */
+    ngx_uint_t                      grant_in_body;
+    uint8_t                         key[32];     /* of the cached token */
+} ngx_http_deskgate_broker_t;
+
+typedef struct {
+    ngx_str_t                       name;
+    ngx_str_t                       directory;
+    ngx_str_t                       account;
+    ngx_str_t                       region;
+    ngx_msec_t                      flush;
+    ngx_uint_t                      index;       /* in the main conf */
+} ngx_http_deskgate_trail_t;
+
+typedef struct {
+    const dg_service_t             *service;
+    ngx_str_t                       region;
+    ngx_str_t                       account;
+    ngx_str_t                       host;        /* signed upstream */
+    dg_span_t                       scope_region; /* the region again */
+} ngx_http_deskgate_offer_t;
+
+typedef struct {
+    ngx_uint_t                      parts;       /* NGX_HTTP_DESKGATE_BY_* */
+    ngx_http_complex_value_t       *variable;
+    dg_throttle_rate_t              rate;
+    ngx_str_t                       text;        /* as written, for records */
+    ngx_str_t                       id;          /* file and line */
+} ngx_http_deskgate_throttle_t;
+
+#define NGX_HTTP_DESKGATE_BY_CALLER     0x01
+#define NGX_HTTP_DESKGATE_BY_OPERATION  0x02
+#define NGX_HTTP_DESKGATE_BY_SERVICE    0x04
+#define NGX_HTTP_DESKGATE_BY_ACCOUNT    0x08
+#define NGX_HTTP_DESKGATE_BY_ADDRESS    0x10
+
+typedef struct {
+    const dg_policy_t              *policy;
+    ngx_str_t                       name;
+    ngx_str_t                       pattern;     /* for=...; empty: location */
+    ngx_str_t                       group_issuer;
+    ngx_str_t                       group;
+    unsigned                        key_policy:1; /* for keys that name it */
+} ngx_http_deskgate_attachment_t;
+
+
+/* Configuration levels */
+
+typedef struct {
+    ngx_http_deskgate_zone_t       *zone;
+    ngx_array_t                     services;    /* of dg_service_t * */
+    ngx_array_t                     keys;        /* of ..._keys_t * */
+    ngx_array_t                     issuers;
+    ngx_array_t                     credentials;
+    ngx_array_t                     brokers;
+    ngx_array_t                     trails;
+    ngx_array_t                     files;       /* of ..._file_t */
+    ngx_array_t                     throttles;   /* of ..._throttle_t *: ids */
+    ngx_array_t                     locations;   /* of ..._loc_conf_t * */
+    ngx_str_t                       models;
+    ngx_flag_t                      loaded;      /* models were */
+    dg_crypto_t                    *crypto;      /* while reading files */
+    dg_arena_t                      arena;
+    dg_policy_catalogue_t           catalogue;
+    unsigned                        catalogued:1;
+} ngx_http_deskgate_main_conf_t;
+
+typedef struct ngx_http_deskgate_loc_conf_s  ngx_http_deskgate_loc_conf_t;
+
+typedef struct {
+    /* what answers a request that never came to a location */
+    ngx_http_deskgate_loc_conf_t   *any;
+} ngx_http_deskgate_srv_conf_t;
+
+struct ngx_http_deskgate_loc_conf_s {
+    ngx_flag_t                      enable;
+    ngx_array_t                    *offers;      /* of ..._offer_t */
+    const dg_service_t            **services;    /* the same, for identify */
+
+    ngx_flag_t                      authenticate_off;
+    ngx_array_t                    *keys;        /* of ..._keys_t * */
+    ngx_array_t                    *issuers;     /* of ..._issuer_t * */
+    dg_token_issuer_t              *token_issuers;
+    dg_sigv4_rules_t                rules;
+    uint64_t                        id;          /* what accepts here */
+
+    ngx_array_t                    *policies;    /* of ..._attachment_t */
+    const dg_policy_set_t          *policy_set;
+    const dg_conditions_t          *conditions;
+    ngx_array_t                    *throttles;   /* of ..._throttle_t * */
+    ngx_http_deskgate_credentials_t *sign;
+    ngx_http_deskgate_broker_t     *broker;
+    ngx_http_deskgate_trail_t      *trail;
+
+    ngx_http_complex_value_t       *mode;
+    ngx_uint_t                      replay;
+    ngx_uint_t                      validate;
+    ngx_uint_t                      denial_detail;
+    ngx_array_t                    *hosts;       /* of ngx_str_t */
+    time_t                          skew;
+    ngx_flag_t                      insecure_upstream;
+    ngx_uint_t                      policy_strict;
+
+    u_char                         *conf_file;   /* where `deskgate` stands */
+    ngx_uint_t                      line;
+};
+
+#define NGX_HTTP_DESKGATE_REPLAY_OFF    0
+#define NGX_HTTP_DESKGATE_REPLAY_WRITE  1
+#define NGX_HTTP_DESKGATE_REPLAY_ALL    2
+
+
+/* A worker's own state */
+
+typedef struct ngx_http_deskgate_waiter_s  ngx_http_deskgate_waiter_t;
+
+typedef struct {
+    dg_crypto_t                    *crypto;
+    dg_signing_keys_t              *signing_keys;
+    dg_token_cache_t               *tokens;
+    ngx_queue_t                     waiting;     /* for somebody's fetch */
+    ngx_http_deskgate_main_conf_t  *mcf;
+    int64_t                         clock_offset; /* of upstreams, seconds */
+    unsigned                        clock_seen:1;
+} ngx_http_deskgate_worker_t;
+
+extern ngx_http_deskgate_worker_t  ngx_http_deskgate_worker;
+
+
+/* A fetch through an internal location */
+
+typedef struct {
+    ngx_str_t                       name;
+    ngx_str_t                       value;
+} ngx_http_deskgate_header_t;
+
+typedef struct {
+    ngx_str_t                       uri;
+    ngx_str_t                       args;
+    ngx_uint_t                      method;
+    ngx_str_t                       method_name;
+    ngx_str_t                       body;
+    ngx_http_deskgate_header_t     *headers;
+    ngx_uint_t                      header_count;
+    size_t                          limit;       /* bytes of the answer */
+} ngx_http_deskgate_fetch_request_t;
+
+typedef struct ngx_http_deskgate_ctx_s  ngx_http_deskgate_ctx_t;
+
+typedef ngx_int_t (*ngx_http_deskgate_create_pt)(ngx_http_request_t *r);
+
+typedef struct {
+    ngx_http_deskgate_ctx_t        *main;
+    ngx_http_deskgate_create_pt     create_request;
+    const char                     *reason;      /* with refusal */
+    u_char                         *data;        /* the answer's body */
+    size_t                          len;
+    size_t                          limit;
+    ngx_uint_t                      status;
+    dg_refusal_t                    refusal;     /* of the send guard */
+    unsigned                        done:1;
+    unsigned                        too_large:1;
+} ngx_http_deskgate_fetch_t;
+
+
+/* What leaves, as it was signed: the send guard compares */
+
+typedef struct {
+    ngx_http_deskgate_header_t     *headers;
+    ngx_uint_t                      count;
+    ngx_str_t                       target;
+    off_t                           length;
+} ngx_http_deskgate_sent_t;
+
+
+/* A call */
+
+struct ngx_http_deskgate_ctx_s {
+    ngx_http_request_t             *request;
+    ngx_http_deskgate_loc_conf_t   *lcf;
+    dg_arena_t                      arena;
+
+    ngx_uint_t                      step;
+    dg_refusal_t                    refusal;
+    dg_span_t                       message;     /* for the client */
+    dg_span_t                       error_code;  /* as it was answered */
+    ngx_str_t                       reason;      /* for the error log */
+    uint64_t                        retry_after; /* ms; 0: say nothing */
+
+    dg_request_t                    received;
+    dg_call_t                       call;
+    ngx_http_deskgate_offer_t      *offer;
+
+    dg_sigv4_claim_t                claim;
+    const dg_key_t                 *key;
+    dg_span_t                       bearer;      /* the token as received */
+    dg_caller_t                     caller;
+
+    dg_sha256_t                    *hash;
+    uint8_t                         received_hash[DG_SHA256_SIZE];
+    uint8_t                         sent_hash[DG_SHA256_SIZE];
+    off_t                           body_length;
+    off_t                           sent_length;
+    dg_inspect_t                   *inspect;
+    const dg_inspection_t          *inspection;
+    dg_refusal_t                    body_refusal;
+
+    const dg_resource_t            *resources;
+    size_t                          resource_count;
+    dg_policy_decision_t            decision;
+    ngx_http_deskgate_throttle_t   *bucket;      /* that refused */
+
+    ngx_str_t                       host;        /* what Host shall be */
+    ngx_str_t                       injected;    /* "Bearer " and token */
+    u_char                         *injected_buffer;
+    uint64_t                        injected_generation;
+    unsigned                        failures;
+    ngx_http_deskgate_sent_t        sent;
+    ngx_http_deskgate_fetch_t      *fetch;
+    uint64_t                        lease;       /* generation held */
+    uint8_t                         lease_key[32];
+    ngx_queue_t                     waiter;
+    ngx_event_t                     wake;
+    ngx_msec_t                      wait_until;
+
+    ngx_http_deskgate_create_pt     create_request;
+
+    ngx_uint_t                      status;      /* of the upstream's answer */
+    u_char                         *capture;
+    size_t                          capture_len;
+    ngx_chain_t                    *replacement;
+
+    char                            request_id[36];
+    ngx_str_t                       uri;         /* without secrets */
+
+    unsigned                        started:1;
+    unsigned                        observing:1;
+    unsigned                        body_reading:1;
+    unsigned                        body_read:1;
+    unsigned                        verified:1;
+    unsigned                        decided:1;
+    unsigned                        has_sent:1;  /* `sent` is to be compared */
+    unsigned                        forwarded:1;
+    unsigned                        answering:1; /* we send a refusal */
+    unsigned                        replacing:1; /* nginx's own answer */
+    unsigned                        capture_cut:1;
+    unsigned                        remembered:1; /* in the replay table */
+    unsigned                        leading:1;
+    unsigned                        waiting:1;
+    unsigned                        throttled:1;  /* buckets were charged */
+    unsigned                        cached_token:1;
+    unsigned                        presigned:1;
+    unsigned                        recorded:1;
+};
+
+
+extern ngx_module_t  ngx_http_deskgate_module;
+
+extern ngx_http_request_body_filter_pt
+    ngx_http_deskgate_next_request_body_filter;
+extern ngx_http_output_header_filter_pt
+    ngx_http_deskgate_next_header_filter;
+extern ngx_http_output_body_filter_pt
+    ngx_http_deskgate_next_body_filter;
+
+
+/* request */
+ngx_http_deskgate_loc_conf_t *ngx_http_deskgate_conf_of(
+    ngx_http_request_t *r);
+unsigned ngx_http_deskgate_service_row(const dg_service_t *service);
+ngx_http_deskgate_ctx_t *ngx_http_deskgate_get_ctx(ngx_http_request_t *r);
+ngx_http_deskgate_ctx_t *ngx_http_deskgate_create_ctx(ngx_http_request_t *r);
+dg_span_t ngx_http_deskgate_span(const ngx_str_t *s);
+ngx_str_t ngx_http_deskgate_str(dg_span_t s);
+dg_refusal_t ngx_http_deskgate_view_request(ngx_http_request_t *r,
+    ngx_http_deskgate_ctx_t *ctx);
+void ngx_http_deskgate_wake(ngx_http_deskgate_ctx_t *ctx);
+
+/* handler: a step returns NGX_OK (next), NGX_AGAIN or NGX_DONE (parked),
+   NGX_DECLINED (refused, ctx->refusal says why), or NGX_ERROR */
+typedef ngx_int_t (*ngx_http_deskgate_step_pt)(ngx_http_request_t *r,
+    ngx_http_deskgate_ctx_t *ctx);
+
+ngx_int_t ngx_http_deskgate_access_handler(ngx_http_request_t *r);
+ngx_int_t ngx_http_deskgate_preaccess_handler(ngx_http_request_t *r);
+ngx_int_t ngx_http_deskgate_refused(ngx_http_deskgate_ctx_t *ctx,
+    dg_refusal_t refusal, const char *reason);
+
+ngx_int_t ngx_http_deskgate_identify(ngx_http_request_t *r,
+    ngx_http_deskgate_ctx_t *ctx);
+ngx_int_t ngx_http_deskgate_authenticate(ngx_http_request_t *r,
+    ngx_http_deskgate_ctx_t *ctx);
+ngx_int_t ngx_http_deskgate_read_body(ngx_http_request_t *r,
+    ngx_http_deskgate_ctx_t *ctx);
+ngx_int_t ngx_http_deskgate_verify(ngx_http_request_t *r,
+    ngx_http_deskgate_ctx_t *ctx);
+ngx_int_t ngx_http_deskgate_remember(ngx_http_deskgate_ctx_t *ctx);
+void ngx_http_deskgate_forget(ngx_http_deskgate_ctx_t *ctx);
+ngx_int_t ngx_http_deskgate_authorize(ngx_http_request_t *r,
+    ngx_http_deskgate_ctx_t *ctx);
+ngx_int_t ngx_http_deskgate_throttle(ngx_http_request_t *r,
+    ngx_http_deskgate_ctx_t *ctx);
+ngx_int_t ngx_http_deskgate_translate(ngx_http_request_t *r,
+    ngx_http_deskgate_ctx_t *ctx);
+ngx_int_t ngx_http_deskgate_sign(ngx_http_request_t *r,
+    ngx_http_deskgate_ctx_t *ctx);
+
+/* body */
+ngx_int_t ngx_http_deskgate_request_body_filter(ngx_http_request_t *r,
+    ngx_chain_t *in);
+ngx_int_t ngx_http_deskgate_send_array(ngx_http_request_t *r,
+    ngx_http_deskgate_ctx_t *ctx);
+
+/* headers_in */
+ngx_int_t ngx_http_deskgate_headers_replace(ngx_http_request_t *r,
+    const ngx_http_deskgate_header_t *set, ngx_uint_t count);
+ngx_uint_t ngx_http_deskgate_header_goes_upstream(const ngx_str_t *key);
+ngx_table_elt_t *ngx_http_deskgate_header_push(ngx_http_request_t *r,
+    const ngx_str_t *name, const ngx_str_t *value);
+
+/* fetch */
+ngx_int_t ngx_http_deskgate_fetch_start(ngx_http_request_t *r,
+    ngx_http_deskgate_ctx_t *ctx,
+    const ngx_http_deskgate_fetch_request_t *request);
+ngx_http_deskgate_fetch_t *ngx_http_deskgate_fetch_of(ngx_http_request_t *r);
+ngx_int_t ngx_http_deskgate_fetch_collect(ngx_http_request_t *sr,
+    ngx_http_deskgate_fetch_t *fetch, ngx_chain_t *in);
+
+/* broker */
+ngx_int_t ngx_http_deskgate_broker_token(ngx_http_request_t *r,
+    ngx_http_deskgate_ctx_t *ctx);
+void ngx_http_deskgate_broker_abandon(ngx_http_deskgate_ctx_t *ctx);
+void ngx_http_deskgate_broker_refused(ngx_http_deskgate_ctx_t *ctx);
+
+/* guard */
+void ngx_http_deskgate_guard(ngx_http_request_t *r);
+
+/* refuse */
+ngx_int_t ngx_http_deskgate_refuse(ngx_http_request_t *r,
+    ngx_http_deskgate_ctx_t *ctx);
+ngx_int_t ngx_http_deskgate_refusal_headers(ngx_http_request_t *r,
+    ngx_http_deskgate_ctx_t *ctx, ngx_chain_t **body);
+void ngx_http_deskgate_log_refusal(ngx_http_request_t *r,
+    ngx_http_deskgate_ctx_t *ctx);
+
+/* filter */
+ngx_int_t ngx_http_deskgate_header_filter(ngx_http_request_t *r);
+ngx_int_t ngx_http_deskgate_body_filter(ngx_http_request_t *r,
+    ngx_chain_t *in);
+ngx_table_elt_t *ngx_http_deskgate_header_out(ngx_http_request_t *r,
+    const ngx_str_t *name, const ngx_str_t *value);
+
+/* record, trail */
+ngx_int_t ngx_http_deskgate_read_answer(ngx_http_request_t *r,
+    ngx_http_deskgate_ctx_t *ctx, dg_answer_t *answer);
+ngx_int_t ngx_http_deskgate_log_handler(ngx_http_request_t *r);
+ngx_int_t ngx_http_deskgate_trail_init_worker(ngx_cycle_t *cycle,
+    ngx_http_deskgate_main_conf_t *mcf);
+void ngx_http_deskgate_trail_exit_worker(ngx_cycle_t *cycle);
+void ngx_http_deskgate_trail_append(ngx_http_deskgate_trail_t *trail,
+    const dg_record_t *record, ngx_log_t *log);
+ngx_uint_t ngx_http_deskgate_trail_failing(void);
+
+/* log */
+ngx_int_t ngx_http_deskgate_post_read_handler(ngx_http_request_t *r);
+ngx_str_t ngx_http_deskgate_redacted_target(ngx_http_request_t *r);
+
+/* conf */
+char *ngx_http_deskgate_conf_zone(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+char *ngx_http_deskgate_conf_issuer(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+char *ngx_http_deskgate_conf_keys(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+char *ngx_http_deskgate_conf_credentials(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+char *ngx_http_deskgate_conf_broker(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+char *ngx_http_deskgate_conf_trail(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+char *ngx_http_deskgate_conf_service(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+char *ngx_http_deskgate_conf_authenticate(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+char *ngx_http_deskgate_conf_policy(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+char *ngx_http_deskgate_conf_throttle(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+char *ngx_http_deskgate_conf_named(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+char *ngx_http_deskgate_conf_mode(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+char *ngx_http_deskgate_conf_hosts(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+char *ngx_http_deskgate_conf_status(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+char *ngx_http_deskgate_conf_ready(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+void *ngx_http_deskgate_conf_find(ngx_array_t *objects, ngx_str_t *name);
+ngx_int_t ngx_http_deskgate_conf_load_models(ngx_conf_t *cf,
+    ngx_http_deskgate_main_conf_t *mcf);
+char *ngx_http_deskgate_conf_finish(ngx_conf_t *cf,
+    ngx_http_deskgate_loc_conf_t *lcf);
+char *ngx_http_deskgate_trail_check(ngx_conf_t *cf,
+    ngx_http_deskgate_trail_t *trail);
+
+/* file */
+ngx_int_t ngx_http_deskgate_file_read(ngx_conf_t *cf, ngx_str_t *path,
+    const char *kind, ngx_uint_t secret, dg_span_t *text);
+void ngx_http_deskgate_file_diag(ngx_conf_t *cf, ngx_str_t *path,
+    const dg_diag_t *diag);
+
+/* zone: the counters need no lock, everything else does */
+ngx_int_t ngx_http_deskgate_zone_init(ngx_shm_zone_t *shm_zone, void *data);
+dg_counters_t *ngx_http_deskgate_counters(void);
+dg_replay_t *ngx_http_deskgate_replay(void);
+dg_throttle_t *ngx_http_deskgate_throttle_table(void);
+dg_cache_t *ngx_http_deskgate_cache(void);
+void ngx_http_deskgate_zone_lock(void);
+void ngx_http_deskgate_zone_unlock(void);
+
+/* status */
+ngx_uint_t ngx_http_deskgate_is_page(ngx_http_request_t *r);
+
+/* var */
+ngx_int_t ngx_http_deskgate_add_variables(ngx_conf_t *cf);
+
+#endif /* NGX_HTTP_DESKGATE_H */

@@ -1,0 +1,425 @@
+/*
+ * Copyright (C) the deskgate authors
+ *
+ * Who calls: all that needs no body first, the signature over the body's
+ * hash when the body is there.
+ */
+
+#include "ngx_http_deskgate.h"
+
+
+static ngx_int_t ngx_http_deskgate_authenticate_sigv4(
+    ngx_http_request_t *r, ngx_http_deskgate_ctx_t *ctx);
+static ngx_int_t ngx_http_deskgate_authenticate_bearer(
+    ngx_http_request_t *r, ngx_http_deskgate_ctx_t *ctx);
+static ngx_int_t ngx_http_deskgate_bearer_token(
+    ngx_http_deskgate_ctx_t *ctx);
+static const dg_key_t *ngx_http_deskgate_find_key(
+    ngx_http_deskgate_ctx_t *ctx);
+static dg_sigv4_rules_t ngx_http_deskgate_rules(
+    ngx_http_deskgate_ctx_t *ctx);
+static ngx_int_t ngx_http_deskgate_sigv4_refused(
+    ngx_http_deskgate_ctx_t *ctx, dg_refusal_t refusal);
+static void ngx_http_deskgate_log_mismatch(ngx_http_request_t *r,
+    ngx_http_deskgate_ctx_t *ctx, dg_sigv4_trace_t *trace);
+static ngx_uint_t ngx_http_deskgate_guards_replay(
+    ngx_http_deskgate_ctx_t *ctx);
+
+
+ngx_int_t
+ngx_http_deskgate_authenticate(ngx_http_request_t *r,
+    ngx_http_deskgate_ctx_t *ctx)
+{
+    unsigned  forms;
+
+    forms = dg_sigv4_presented(&ctx->received);
+
+    switch (ngx_http_deskgate_bearer_token(ctx)) {
+
+    case NGX_OK:
+        if (forms) {
+            return ngx_http_deskgate_refused(ctx,
+                       DG_REFUSE_CREDENTIALS_AMBIGUOUS,
+                       "a signature and a bearer token");
+        }
+
+        return ngx_http_deskgate_authenticate_bearer(r, ctx);
+
+    case NGX_DECLINED:
+        break;
+
+    default:
+        return ngx_http_deskgate_refused(ctx, DG_REFUSE_CREDENTIALS_AMBIGUOUS,
+                                         "several Authorization headers");
+    }
+
+    if (forms == 0) {
+        return ngx_http_deskgate_refused(ctx, DG_REFUSE_CREDENTIALS_MISSING,
+                                         NULL);
+    }
+
+    return ngx_http_deskgate_authenticate_sigv4(r, ctx);
+}
+
+
+/*
+ * RFC 6750 section 2.1.  NGX_OK: a token in ctx->bearer; NGX_DECLINED: none;
+ * NGX_ERROR: Authorization comes more than once.
+ */
+
+static ngx_int_t
+ngx_http_deskgate_bearer_token(ngx_http_deskgate_ctx_t *ctx)
+{
+    bool                repeated;
+    const dg_header_t  *header;
+
+    header = dg_request_header(&ctx->received, DG_SPAN("authorization"),
+                               &repeated);
+    if (repeated) {
+        return NGX_ERROR;
+    }
+
+    if (header == NULL || header->value.len < 7
+        || !dg_span_equal_nocase(dg_span_slice(header->value, 0, 7),
+                                 DG_SPAN("Bearer ")))
+    {
+        return NGX_DECLINED;
+    }
+
+    ctx->bearer = dg_span_trim(dg_span_slice(header->value, 7,
+                                             header->value.len));
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_deskgate_authenticate_bearer(ngx_http_request_t *r,
+    ngx_http_deskgate_ctx_t *ctx)
+{
+    size_t             which;
+    int64_t            now;
+    dg_refusal_t       refusal;
+    dg_token_key_t     key;
+    dg_token_rules_t   rules;
+    dg_token_cache_t  *cache;
+
+    if (ctx->lcf->issuers == NULL) {
+        return ngx_http_deskgate_refused(ctx, DG_REFUSE_TOKEN_ISSUER,
+                                 "no issuer is configured in this location");
+    }
+
+    now = ngx_time();
+    cache = ngx_http_deskgate_worker.tokens;
+
+    if (dg_token_key(cache, ctx->bearer, ctx->lcf->id, DG_SPAN_EMPTY, &key)
+        != DG_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    if (dg_token_cache_find(cache, &key, now, &ctx->arena, &ctx->caller,
+                            &refusal))
+    {
+        return refusal == DG_ALLOWED
+               ? NGX_OK : ngx_http_deskgate_refused(ctx, refusal, NULL);
+    }
+
+    ngx_memzero(&rules, sizeof(dg_token_rules_t));
+
+    rules.issuers = ctx->lcf->token_issuers;
+    rules.issuer_count = ctx->lcf->issuers->nelts;
+    rules.now = now;
+
+    refusal = dg_token_verify(&rules, ctx->bearer, &ctx->arena, &ctx->caller,
+                              &which);
+
+    if (refusal == DG_ALLOWED) {
+        dg_token_cache_store(cache, &key, &ctx->caller, now);
+        return NGX_OK;
+    }
+
+    if (refusal != DG_REFUSE_TOKEN_KEY_UNKNOWN
+        && refusal != DG_REFUSE_TOKEN_EARLY
+        && refusal != DG_REFUSE_ISSUER_UNAVAILABLE
+        && refusal != DG_REFUSE_INTERNAL)
+    {
+        dg_token_cache_refuse(cache, &key, refusal, now);
+    }
+
+    return ngx_http_deskgate_refused(ctx, refusal, NULL);
+}
+
+
+static ngx_int_t
+ngx_http_deskgate_authenticate_sigv4(ngx_http_request_t *r,
+    ngx_http_deskgate_ctx_t *ctx)
+{
+    dg_refusal_t      refusal;
+    dg_sigv4_rules_t  rules;
+
+    if (ctx->lcf->keys == NULL) {
+        return ngx_http_deskgate_refused(ctx, DG_REFUSE_KEY_UNKNOWN,
+                               "no key file is configured in this location");
+    }
+
+    rules = ngx_http_deskgate_rules(ctx);
+
+    refusal = dg_sigv4_read(&ctx->received, &rules, ngx_time(), &ctx->arena,
+                            &ctx->claim);
+
+    ctx->presigned = (ctx->claim.form == DG_SIGV4_FORM_QUERY);
+
+    ctx->key = ngx_http_deskgate_find_key(ctx);
+
+    if (ctx->key) {
+        dg_key_caller(ctx->key, &ctx->caller);
+
+    } else if (ctx->claim.access_key_id.len) {
+        ctx->caller.kind = DG_CALLER_KEY;
+        ctx->caller.access_key_id = ctx->claim.access_key_id;
+    }
+
+    if (refusal != DG_ALLOWED) {
+        return ngx_http_deskgate_sigv4_refused(ctx, refusal);
+    }
+
+    if (ctx->key == NULL) {
+        return ngx_http_deskgate_refused(ctx, DG_REFUSE_KEY_UNKNOWN, NULL);
+    }
+
+    refusal = dg_key_judge(ctx->key, ngx_time());
+
+    if (refusal != DG_ALLOWED) {
+        return ngx_http_deskgate_refused(ctx, refusal, NULL);
+    }
+
+    /* a key that has a session token goes with this one only, or with none */
+
+    if (!dg_equal_secret(ctx->key->credentials.session_token,
+                         ctx->claim.session_token))
+    {
+        return ngx_http_deskgate_refused(ctx, DG_REFUSE_SESSION_TOKEN, NULL);
+    }
+
+    return NGX_OK;
+}
+
+
+static const dg_key_t *
+ngx_http_deskgate_find_key(ngx_http_deskgate_ctx_t *ctx)
+{
+    ngx_uint_t                  i;
+    const dg_key_t             *key;
+    ngx_http_deskgate_keys_t  **keys;
+
+    if (ctx->claim.access_key_id.len == 0) {
+        return NULL;
+    }
+
+    keys = ctx->lcf->keys->elts;
+
+    for (i = 0; i < ctx->lcf->keys->nelts; i++) {
+        key = dg_keyfile_find(keys[i]->keyfile, ctx->claim.access_key_id);
+
+        if (key) {
+            return key;
+        }
+    }
+
+    return NULL;
+}
+
+
+static dg_sigv4_rules_t
+ngx_http_deskgate_rules(ngx_http_deskgate_ctx_t *ctx)
+{
+    dg_sigv4_rules_t  rules;
+
+    ngx_memzero(&rules, sizeof(dg_sigv4_rules_t));
+
+    rules.regions = &ctx->offer->scope_region;
+    rules.region_count = 1;
+    rules.services = &ctx->offer->service->signing_name;
+    rules.service_count = 1;
+    rules.skew = ctx->lcf->skew;
+
+    return rules;
+}
+
+
+/* With the words that SDKs and people know where there are such. */
+
+static ngx_int_t
+ngx_http_deskgate_sigv4_refused(ngx_http_deskgate_ctx_t *ctx,
+    dg_refusal_t refusal)
+{
+    void              *text;
+    dg_writer_t        w;
+    dg_sigv4_rules_t   rules;
+
+    rules = ngx_http_deskgate_rules(ctx);
+    text = dg_arena_alloc(&ctx->arena, DG_SIGV4_REASON_MAX);
+
+    if (text) {
+        w = dg_writer(text, DG_SIGV4_REASON_MAX);
+
+        if (dg_sigv4_write_reason(&w, refusal, &ctx->claim, &rules,
+                                  ngx_time()))
+        {
+            ctx->message = dg_written(&w);
+        }
+    }
+
+    return ngx_http_deskgate_refused(ctx, refusal, NULL);
+}
+
+
+ngx_int_t
+ngx_http_deskgate_verify(ngx_http_request_t *r, ngx_http_deskgate_ctx_t *ctx)
+{
+    bool               seen;
+    uint8_t            id[DG_SIGV4_REPLAY_KEY_SIZE];
+    dg_refusal_t       refusal;
+    dg_sigv4_trace_t   trace;
+
+    if (ctx->key) {
+        ngx_memzero(&trace, sizeof(dg_sigv4_trace_t));
+
+        refusal = dg_sigv4_verify(ngx_http_deskgate_worker.signing_keys,
+                                  &ctx->received, &ctx->claim,
+                                  ctx->key->credentials.secret_access_key,
+                                  ctx->received_hash,
+                                  DG_SIGV4_PATH_NORMALIZED, &trace);
+
+        if (refusal != DG_ALLOWED) {
+            ngx_http_deskgate_log_mismatch(r, ctx, &trace);
+            return ngx_http_deskgate_refused(ctx, refusal, NULL);
+        }
+
+        ctx->caller.verified = true;
+
+        if (ngx_http_deskgate_guards_replay(ctx)) {
+            dg_sigv4_replay_key(&ctx->claim, id);
+
+            ngx_http_deskgate_zone_lock();
+            seen = dg_replay_seen(ngx_http_deskgate_replay(),
+                                  dg_span(id, sizeof(id)), ngx_time());
+            ngx_http_deskgate_zone_unlock();
+
+            if (seen) {
+                return ngx_http_deskgate_refused(ctx,
+                                       DG_REFUSE_SIGNATURE_REPLAYED, NULL);
+            }
+        }
+    }
+
+    if (!ctx->caller.verified) {
+        return NGX_ERROR;
+    }
+
+    ctx->verified = 1;
+
+    if (ctx->body_refusal != DG_ALLOWED) {
+        ctx->message = ctx->inspection->message;
+        return ngx_http_deskgate_refused(ctx, ctx->body_refusal, NULL);
+    }
+
+    return NGX_OK;
+}
+
+
+static ngx_uint_t
+ngx_http_deskgate_guards_replay(ngx_http_deskgate_ctx_t *ctx)
+{
+    dg_access_t  access;
+
+    if (ctx->key == NULL || ctx->lcf->replay == NGX_HTTP_DESKGATE_REPLAY_OFF) {
+        return 0;
+    }
+
+    access = ctx->call.operation->access;
+
+    return ctx->lcf->replay == NGX_HTTP_DESKGATE_REPLAY_ALL
+           || (access != DG_ACCESS_READ && access != DG_ACCESS_LIST);
+}
+
+
+/*
+ * Called when the call is about to be forwarded: a refused call may be tried
+ * again with the same signature.
+ */
+
+ngx_int_t
+ngx_http_deskgate_remember(ngx_http_deskgate_ctx_t *ctx)
+{
+    uint8_t   id[DG_SIGV4_REPLAY_KEY_SIZE];
+    dg_err_t  err;
+
+    if (ctx->remembered || !ngx_http_deskgate_guards_replay(ctx)) {
+        return NGX_OK;
+    }
+
+    dg_sigv4_replay_key(&ctx->claim, id);
+
+    ngx_http_deskgate_zone_lock();
+    err = dg_replay_remember(ngx_http_deskgate_replay(),
+                             dg_span(id, sizeof(id)), ctx->claim.valid_until,
+                             ngx_time());
+    ngx_http_deskgate_zone_unlock();
+
+    if (err == DG_OK) {
+        ctx->remembered = 1;
+        return NGX_OK;
+    }
+
+    return ngx_http_deskgate_refused(ctx,
+               err == DG_ERR_FULL ? DG_REFUSE_REPLAY_STORE_FULL
+                                  : DG_REFUSE_SIGNATURE_REPLAYED, NULL);
+}
+
+
+/*
+ * The upstream said that it did not execute the call.  Within the same
+ * second an SDK's next attempt has the same signature.
+ */
+
+void
+ngx_http_deskgate_forget(ngx_http_deskgate_ctx_t *ctx)
+{
+    uint8_t  id[DG_SIGV4_REPLAY_KEY_SIZE];
+
+    if (!ctx->remembered) {
+        return;
+    }
+
+    ctx->remembered = 0;
+    dg_sigv4_replay_key(&ctx->claim, id);
+
+    ngx_http_deskgate_zone_lock();
+    dg_replay_forget(ngx_http_deskgate_replay(), dg_span(id, sizeof(id)));
+    ngx_http_deskgate_zone_unlock();
+}
+
+
+/* What a person needs to find the difference; nothing of it is secret. */
+
+static void
+ngx_http_deskgate_log_mismatch(ngx_http_request_t *r,
+    ngx_http_deskgate_ctx_t *ctx, dg_sigv4_trace_t *trace)
+{
+    char                hash[DG_SHA256_HEX_SIZE];
+    ngx_str_t           names, received;
+    const dg_header_t  *host;
+
+    dg_hex_encode(trace->canonical_hash, DG_SHA256_SIZE, hash);
+
+    host = dg_request_header(&ctx->received, DG_SPAN("host"), NULL);
+    received = ngx_http_deskgate_str(host ? host->value : DG_SPAN_EMPTY);
+    names = ngx_http_deskgate_str(ctx->claim.signed_headers);
+
+    ngx_log_error(NGX_LOG_INFO, r->connection->log, 0,
+                  "deskgate computed canonical request sha256 %*s over "
+                  "signed headers \"%V\" for host \"%V\"; compare with "
+                  "deskgate-sign --verify",
+                  (size_t) DG_SHA256_HEX_SIZE, hash, &names, &received);
+}

@@ -1,0 +1,245 @@
+/*
+ * Copyright (C) the deskgate authors
+ *
+ * Policies to a decision.  There is one way in and no way around it.
+ */
+
+#include "ngx_http_deskgate.h"
+
+
+static ngx_int_t ngx_http_deskgate_find_resources(
+    ngx_http_deskgate_ctx_t *ctx, dg_span_t **arns);
+static bool *ngx_http_deskgate_attached(ngx_http_deskgate_ctx_t *ctx);
+static ngx_uint_t ngx_http_deskgate_attaches(
+    ngx_http_deskgate_attachment_t *attachment,
+    ngx_http_deskgate_ctx_t *ctx);
+static void ngx_http_deskgate_call_facts(ngx_http_request_t *r,
+    ngx_http_deskgate_ctx_t *ctx, dg_call_facts_t *facts);
+static dg_span_t ngx_http_deskgate_action(ngx_http_deskgate_ctx_t *ctx);
+static ngx_int_t ngx_http_deskgate_denied(ngx_http_deskgate_ctx_t *ctx,
+    dg_span_t action, const dg_span_t *arns);
+
+
+ngx_int_t
+ngx_http_deskgate_authorize(ngx_http_request_t *r,
+    ngx_http_deskgate_ctx_t *ctx)
+{
+    dg_span_t               *arns;
+    dg_call_facts_t          facts;
+    dg_policy_request_t      request;
+    dg_conditions_lookup_t   lookup;
+
+    if (ctx->lcf->policy_set == NULL) {
+        return ngx_http_deskgate_refused(ctx, DG_REFUSE_NO_POLICY, NULL);
+    }
+
+    if (ngx_http_deskgate_find_resources(ctx, &arns) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    ngx_http_deskgate_call_facts(r, ctx, &facts);
+
+    lookup.conditions = ctx->lcf->conditions;
+    lookup.facts = &facts;
+
+    ngx_memzero(&request, sizeof(dg_policy_request_t));
+
+    request.action = ngx_http_deskgate_action(ctx);
+    request.resources = arns;
+    request.resource_count = ctx->resource_count;
+    request.principal = dg_policy_principal(&ctx->caller);
+    request.documents = ngx_http_deskgate_attached(ctx);
+    request.lookup = dg_conditions_lookup;
+    request.lookup_ctx = &lookup;
+
+    if (request.action.len == 0 || request.documents == NULL) {
+        return NGX_ERROR;
+    }
+
+    dg_policy_decide(ctx->lcf->policy_set, &request, &ctx->decision);
+
+    ctx->decided = 1;
+
+    if (ctx->decision.effect == DG_POLICY_ALLOW) {
+        return NGX_OK;
+    }
+
+    return ngx_http_deskgate_denied(ctx, request.action, arns);
+}
+
+
+static ngx_int_t
+ngx_http_deskgate_find_resources(ngx_http_deskgate_ctx_t *ctx,
+    dg_span_t **arns)
+{
+    size_t  i;
+
+    if (dg_resource_arns(&ctx->arena, ctx->call.operation, ctx->inspection,
+                         DG_SPAN("aws"),
+                         ngx_http_deskgate_span(&ctx->offer->region),
+                         ngx_http_deskgate_span(&ctx->offer->account),
+                         &ctx->resources, &ctx->resource_count)
+        != DG_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    *arns = dg_arena_alloc(&ctx->arena,
+                           (ctx->resource_count + 1) * sizeof(dg_span_t));
+    if (*arns == NULL) {
+        return NGX_ERROR;
+    }
+
+    for (i = 0; i < ctx->resource_count; i++) {
+        (*arns)[i] = ctx->resources[i].arn;
+    }
+
+    return NGX_OK;
+}
+
+
+/* Which of the location's documents speak to this caller. */
+
+static bool *
+ngx_http_deskgate_attached(ngx_http_deskgate_ctx_t *ctx)
+{
+    bool                            *documents;
+    ngx_uint_t                       i;
+    ngx_http_deskgate_attachment_t  *attachment;
+
+    documents = dg_arena_alloc(&ctx->arena,
+                               ctx->lcf->policies->nelts * sizeof(bool));
+    if (documents == NULL) {
+        return NULL;
+    }
+
+    attachment = ctx->lcf->policies->elts;
+
+    for (i = 0; i < ctx->lcf->policies->nelts; i++) {
+        documents[i] = ngx_http_deskgate_attaches(&attachment[i], ctx);
+    }
+
+    return documents;
+}
+
+
+static ngx_uint_t
+ngx_http_deskgate_attaches(ngx_http_deskgate_attachment_t *attachment,
+    ngx_http_deskgate_ctx_t *ctx)
+{
+    size_t        i;
+    dg_caller_t  *caller;
+
+    caller = &ctx->caller;
+
+    if (attachment->key_policy) {
+        for (i = 0; i < caller->policy_file_count; i++) {
+            if (dg_span_equal(caller->policy_files[i],
+                              ngx_http_deskgate_span(&attachment->name)))
+            {
+                return 1;
+            }
+        }
+
+        return 0;
+    }
+
+    if (attachment->pattern.len) {
+        return dg_policy_wildcard(
+                   ngx_http_deskgate_span(&attachment->pattern), caller->arn);
+    }
+
+    if (attachment->group.len == 0) {
+        return 1;
+    }
+
+    if (!dg_span_equal(caller->issuer,
+                       ngx_http_deskgate_span(&attachment->group_issuer)))
+    {
+        return 0;
+    }
+
+    for (i = 0; i < caller->group_count; i++) {
+        if (dg_span_equal(caller->groups[i],
+                          ngx_http_deskgate_span(&attachment->group)))
+        {
+            return 1;
+        }
+    }
+
+    return 0;
+}
+
+
+static void
+ngx_http_deskgate_call_facts(ngx_http_request_t *r,
+    ngx_http_deskgate_ctx_t *ctx, dg_call_facts_t *facts)
+{
+    const dg_header_t  *agent;
+
+    agent = dg_request_header(&ctx->received, DG_SPAN("user-agent"), NULL);
+
+    ngx_memzero(facts, sizeof(dg_call_facts_t));
+
+    facts->caller = &ctx->caller;
+    facts->call = &ctx->call;
+    facts->inspection = ctx->inspection;
+    facts->resources = ctx->resources;
+    facts->resource_count = ctx->resource_count;
+    facts->source_ip = ngx_http_deskgate_span(&r->connection->addr_text);
+    facts->user_agent = agent ? agent->value : DG_SPAN_EMPTY;
+    facts->region = ngx_http_deskgate_span(&ctx->offer->region);
+    facts->secure_transport =
+        ngx_http_deskgate_client_ssl(r->connection) != NULL;
+    facts->now = ngx_time();
+    facts->arena = &ctx->arena;
+}
+
+
+static dg_span_t
+ngx_http_deskgate_action(ngx_http_deskgate_ctx_t *ctx)
+{
+    dg_span_t    prefix, name;
+    dg_writer_t  w;
+
+    prefix = ctx->call.service->action_prefix;
+    name = ctx->call.operation->name;
+
+    w = dg_writer(dg_arena_alloc(&ctx->arena, prefix.len + name.len + 1),
+                  prefix.len + name.len + 1);
+
+    if (w.data == NULL) {
+        return DG_SPAN_EMPTY;
+    }
+
+    dg_write_span(&w, prefix);
+    dg_write_char(&w, ':');
+    dg_write_span(&w, name);
+
+    return dg_written(&w);
+}
+
+
+static ngx_int_t
+ngx_http_deskgate_denied(ngx_http_deskgate_ctx_t *ctx, dg_span_t action,
+    const dg_span_t *arns)
+{
+    dg_span_t    resource;
+    dg_writer_t  w;
+
+    resource = ctx->resource_count ? arns[ctx->decision.resource]
+                                   : DG_SPAN("*");
+
+    w = dg_writer(dg_arena_alloc(&ctx->arena, DG_DENIAL_MAX), DG_DENIAL_MAX);
+
+    if (w.data) {
+        dg_denial_write(&w, &ctx->caller, action, resource, &ctx->decision,
+                        (dg_denial_detail_t) ctx->lcf->denial_detail);
+        ctx->message = dg_written(&w);
+    }
+
+    return ngx_http_deskgate_refused(ctx,
+               ctx->decision.effect == DG_POLICY_DENY_EXPLICIT
+               ? DG_REFUSE_DENIED_EXPLICIT : DG_REFUSE_DENIED_IMPLICIT,
+               NULL);
+}

@@ -1,0 +1,208 @@
+/*
+ * Copyright (C) the deskgate authors
+ *
+ * The way of a call: one handler, one context, a table of small steps.  A
+ * step that waits is entered again when something happened, also for no
+ * reason (an aborting client), and must bear it.
+ */
+
+#include "ngx_http_deskgate.h"
+
+
+static ngx_int_t ngx_http_deskgate_begin(ngx_http_request_t *r,
+    ngx_http_deskgate_ctx_t *ctx);
+static ngx_int_t ngx_http_deskgate_stop(ngx_http_request_t *r,
+    ngx_http_deskgate_ctx_t *ctx, ngx_int_t rc);
+static ngx_int_t ngx_http_deskgate_intend(ngx_http_request_t *r,
+    ngx_http_deskgate_ctx_t *ctx);
+static ngx_int_t ngx_http_deskgate_let_go(ngx_http_request_t *r,
+    ngx_http_deskgate_ctx_t *ctx);
+
+
+static const struct {
+    const char                 *name;
+    ngx_http_deskgate_step_pt   run;
+    ngx_uint_t                  acts;  /* skipped when only observing */
+
+} ngx_http_deskgate_steps[] = {
+
+    { "identify",     ngx_http_deskgate_identify,     0 },
+    { "authenticate", ngx_http_deskgate_authenticate, 0 },
+    { "read body",    ngx_http_deskgate_read_body,    0 },
+    { "verify",       ngx_http_deskgate_verify,       0 },
+    { "authorize",    ngx_http_deskgate_authorize,    0 },
+    { "throttle",     ngx_http_deskgate_throttle,     0 },
+    { "intend",       ngx_http_deskgate_intend,       0 },
+    { "translate",    ngx_http_deskgate_translate,    1 },
+    { "sign",         ngx_http_deskgate_sign,         1 },
+    { "let go",       ngx_http_deskgate_let_go,       0 },
+    { NULL, NULL, 0 }
+};
+
+
+ngx_int_t
+ngx_http_deskgate_access_handler(ngx_http_request_t *r)
+{
+    ngx_int_t                      rc;
+    ngx_http_deskgate_ctx_t       *ctx;
+    ngx_http_deskgate_loc_conf_t  *lcf;
+
+    lcf = ngx_http_get_module_loc_conf(r, ngx_http_deskgate_module);
+
+    if (!lcf->enable) {
+        return NGX_DECLINED;
+    }
+
+    ctx = ngx_http_deskgate_get_ctx(r);
+
+    if (ctx == NULL) {
+        ctx = ngx_http_deskgate_create_ctx(r);
+        if (ctx == NULL) {
+            return NGX_HTTP_INTERNAL_SERVER_ERROR;
+        }
+
+        rc = ngx_http_deskgate_begin(r, ctx);
+        if (rc != NGX_OK) {
+            return rc;
+        }
+    }
+
+    if (ctx->answering) {
+        return NGX_DONE;
+    }
+
+    while (ngx_http_deskgate_steps[ctx->step].run) {
+
+        if (ctx->observing && (ngx_http_deskgate_steps[ctx->step].acts
+                               || ctx->refusal != DG_ALLOWED)
+            && ngx_http_deskgate_steps[ctx->step].run
+               != ngx_http_deskgate_let_go)
+        {
+            ctx->step++;
+            continue;
+        }
+
+        ngx_log_debug1(NGX_LOG_DEBUG_HTTP, r->connection->log, 0,
+                       "deskgate step: %s",
+                       ngx_http_deskgate_steps[ctx->step].name);
+
+        rc = ngx_http_deskgate_steps[ctx->step].run(r, ctx);
+
+        if (rc == NGX_OK) {
+            ctx->step++;
+            continue;
+        }
+
+        if (rc == NGX_DECLINED && ctx->observing) {
+            continue;
+        }
+
+        return ngx_http_deskgate_stop(r, ctx, rc);
+    }
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_deskgate_begin(ngx_http_request_t *r, ngx_http_deskgate_ctx_t *ctx)
+{
+    ngx_str_t  mode;
+
+    if (ctx->lcf->mode) {
+        if (ngx_http_complex_value(r, ctx->lcf->mode, &mode) != NGX_OK) {
+            return NGX_HTTP_INTERNAL_SERVER_ERROR;
+        }
+
+        /* a variable's value that is neither is the safe one of the two */
+        ctx->observing = (mode.len == 7
+                          && ngx_strncmp(mode.data, "observe", 7) == 0);
+    }
+
+    ctx->started = 1;
+    ctx->refusal = DG_ALLOWED;
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_deskgate_stop(ngx_http_request_t *r, ngx_http_deskgate_ctx_t *ctx,
+    ngx_int_t rc)
+{
+    if (rc == NGX_AGAIN || rc == NGX_DONE) {
+        return rc;
+    }
+
+    if (rc == NGX_ERROR) {
+        (void) ngx_http_deskgate_refused(ctx, DG_REFUSE_INTERNAL, NULL);
+
+    } else if (rc != NGX_DECLINED) {
+        /* a status of nginx's own; the filter gives it the service's form */
+        return rc;
+    }
+
+    rc = ngx_http_deskgate_refuse(r, ctx);
+
+    ngx_http_finalize_request(r, rc);
+    return NGX_DONE;
+}
+
+
+/* For a step: `return ngx_http_deskgate_refused(ctx, code, "why")`. */
+
+ngx_int_t
+ngx_http_deskgate_refused(ngx_http_deskgate_ctx_t *ctx, dg_refusal_t refusal,
+    const char *reason)
+{
+    ctx->refusal = refusal;
+
+    if (reason) {
+        ctx->reason.data = (u_char *) reason;
+        ctx->reason.len = ngx_strlen(reason);
+    }
+
+    return NGX_DECLINED;
+}
+
+
+/* What cannot be recorded is not done. */
+
+static ngx_int_t
+ngx_http_deskgate_intend(ngx_http_request_t *r, ngx_http_deskgate_ctx_t *ctx)
+{
+    if (ctx->lcf->trail && ngx_http_deskgate_trail_failing()) {
+        return ngx_http_deskgate_refused(ctx, DG_REFUSE_TRAIL_FAILING, NULL);
+    }
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_deskgate_let_go(ngx_http_request_t *r, ngx_http_deskgate_ctx_t *ctx)
+{
+    if (!ctx->observing) {
+        ngx_http_deskgate_guard(r);
+    }
+
+    ctx->forwarded = 1;
+
+    return NGX_OK;
+}
+
+
+/*
+ * Access handlers are not run for subrequests: what we fetch is guarded from
+ * here.
+ */
+
+ngx_int_t
+ngx_http_deskgate_preaccess_handler(ngx_http_request_t *r)
+{
+    if (ngx_http_deskgate_fetch_of(r)) {
+        ngx_http_deskgate_guard(r);
+    }
+
+    return NGX_DECLINED;
+}

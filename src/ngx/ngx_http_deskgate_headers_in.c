@@ -1,0 +1,174 @@
+/*
+ * Copyright (C) the deskgate authors
+ *
+ * The headers that go upstream.  Proxy's loop does not skip an entry whose
+ * hash is 0, so what must not leave has to be out of the list: a new list is
+ * built of what is kept, and ours are added to it as one set.
+ */
+
+#include "ngx_http_deskgate.h"
+
+
+typedef struct {
+    ngx_str_t   name;
+    ngx_uint_t  prefix;
+} ngx_http_deskgate_header_rule_t;
+
+
+static ngx_uint_t ngx_http_deskgate_header_matches(const ngx_str_t *key,
+    const ngx_http_deskgate_header_rule_t *rules);
+
+
+/* Underscores in a received name count as dashes (both lists). */
+
+static const ngx_http_deskgate_header_rule_t
+    ngx_http_deskgate_headers_removed[] =
+{
+    { ngx_string("authorization"), 0 },
+    { ngx_string("proxy-authorization"), 0 },
+    { ngx_string("cookie"), 0 },
+    { ngx_string("x-amz-"), 1 },
+    { ngx_string("x-deskgate-"), 1 },
+
+    /* identity of the client, which a proxy in front may set, not a client */
+    { ngx_string("forwarded"), 0 },
+    { ngx_string("via"), 0 },
+    { ngx_string("x-forwarded-"), 1 },
+    { ngx_string("x-real-ip"), 0 },
+    { ngx_string("x-client-"), 1 },
+    { ngx_string("x-remote-"), 1 },
+    { ngx_string("x-ssl-"), 1 },
+    { ngx_string("x-original-"), 1 },
+    { ngx_string("x-rewrite-url"), 0 },
+    { ngx_string("x-http-method"), 1 },
+
+    /* a compressed answer could be neither inspected nor recorded */
+    { ngx_string("accept-encoding"), 0 },
+    { ngx_string("range"), 0 },
+    { ngx_string("if-range"), 0 },
+    { ngx_null_string, 0 }
+};
+
+static const ngx_http_deskgate_header_rule_t
+    ngx_http_deskgate_headers_kept[] =
+{
+    { ngx_string("x-amz-target"), 0 },
+    { ngx_string("x-amz-user-agent"), 0 },
+    { ngx_null_string, 0 }
+};
+
+
+/*
+ * Replaces the request's headers by those of the received ones that may go
+ * upstream, and `set`, of which none is left from the client.
+ */
+
+ngx_int_t
+ngx_http_deskgate_headers_replace(ngx_http_request_t *r,
+    const ngx_http_deskgate_header_t *set, ngx_uint_t count)
+{
+    ngx_uint_t        i, j;
+    ngx_list_t        list;
+    ngx_list_part_t  *part;
+    ngx_table_elt_t  *h, *header;
+
+    if (ngx_list_init(&list, r->pool, 24, sizeof(ngx_table_elt_t))
+        != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    for (part = &r->headers_in.headers.part; part; part = part->next) {
+        header = part->elts;
+
+        for (i = 0; i < part->nelts; i++) {
+
+            if (!ngx_http_deskgate_header_goes_upstream(&header[i].key)) {
+                continue;
+            }
+
+            for (j = 0; j < count; j++) {
+                if (set[j].name.len == header[i].key.len
+                    && ngx_strncasecmp(set[j].name.data, header[i].key.data,
+                                       set[j].name.len) == 0)
+                {
+                    break;
+                }
+            }
+
+            if (j < count) {
+                continue;
+            }
+
+            h = ngx_list_push(&list);
+            if (h == NULL) {
+                return NGX_ERROR;
+            }
+
+            *h = header[i];
+        }
+    }
+
+    r->headers_in.headers = list;
+
+    /* init left `last` pointing into the local variable */
+    if (list.last == &list.part) {
+        r->headers_in.headers.last = &r->headers_in.headers.part;
+    }
+
+    r->headers_in.authorization = NULL;
+    ngx_http_deskgate_forget_forwarded(r);
+
+    for (j = 0; j < count; j++) {
+        if (ngx_http_deskgate_header_push(r, &set[j].name, &set[j].value)
+            == NULL)
+        {
+            return NGX_ERROR;
+        }
+    }
+
+    return NGX_OK;
+}
+
+
+ngx_uint_t
+ngx_http_deskgate_header_goes_upstream(const ngx_str_t *key)
+{
+    return ngx_http_deskgate_header_matches(key,
+                                            ngx_http_deskgate_headers_kept)
+           || !ngx_http_deskgate_header_matches(key,
+                                          ngx_http_deskgate_headers_removed);
+}
+
+
+static ngx_uint_t
+ngx_http_deskgate_header_matches(const ngx_str_t *key,
+    const ngx_http_deskgate_header_rule_t *rules)
+{
+    u_char                                  c;
+    size_t                                  i;
+    const ngx_http_deskgate_header_rule_t  *rule;
+
+    for (rule = rules; rule->name.len; rule++) {
+
+        if (key->len < rule->name.len
+            || (key->len != rule->name.len && !rule->prefix))
+        {
+            continue;
+        }
+
+        for (i = 0; i < rule->name.len; i++) {
+            c = ngx_tolower(key->data[i]);
+
+            if ((c == '_' ? '-' : c) != rule->name.data[i]) {
+                break;
+            }
+        }
+
+        if (i == rule->name.len) {
+            return 1;
+        }
+    }
+
+    return 0;
+}

@@ -1,0 +1,138 @@
+/*
+ * Copyright (C) the deskgate authors
+ *
+ * Which service and operation a request is, before anything else is known.
+ */
+
+#include "ngx_http_deskgate.h"
+
+
+static ngx_uint_t ngx_http_deskgate_host_listed(ngx_http_request_t *r,
+    ngx_http_deskgate_ctx_t *ctx);
+static ngx_uint_t ngx_http_deskgate_host_is(const ngx_str_t *listed,
+    const ngx_str_t *host, const ngx_str_t *name);
+static ngx_http_deskgate_offer_t *ngx_http_deskgate_offer_of(
+    ngx_http_deskgate_ctx_t *ctx);
+
+
+ngx_int_t
+ngx_http_deskgate_identify(ngx_http_request_t *r,
+    ngx_http_deskgate_ctx_t *ctx)
+{
+    dg_refusal_t  refusal;
+
+    refusal = ngx_http_deskgate_view_request(r, ctx);
+    if (refusal != DG_ALLOWED) {
+        return ngx_http_deskgate_refused(ctx, refusal, NULL);
+    }
+
+    refusal = dg_model_identify(ctx->lcf->services, ctx->lcf->offers->nelts,
+                                &ctx->received, &ctx->call);
+
+    ctx->offer = ngx_http_deskgate_offer_of(ctx);
+
+    if (refusal != DG_ALLOWED) {
+        return ngx_http_deskgate_refused(ctx, refusal, NULL);
+    }
+
+    /*
+     * The location was chosen by the decoded path, the upstream will see the
+     * raw one: both have to be the same call.
+     */
+
+    if (!dg_request_path_is_plain(dg_request_path(&ctx->received),
+                                  ngx_http_deskgate_span(&r->uri)))
+    {
+        return ngx_http_deskgate_refused(ctx, DG_REFUSE_PATH_NOT_PLAIN, NULL);
+    }
+
+    if (!ngx_http_deskgate_host_listed(r, ctx)) {
+        return ngx_http_deskgate_refused(ctx, DG_REFUSE_HOST_NOT_LISTED,
+                                         NULL);
+    }
+
+    return NGX_OK;
+}
+
+
+static ngx_http_deskgate_offer_t *
+ngx_http_deskgate_offer_of(ngx_http_deskgate_ctx_t *ctx)
+{
+    ngx_uint_t                  i;
+    ngx_http_deskgate_offer_t  *offer;
+
+    offer = ctx->lcf->offers->elts;
+
+    for (i = 0; i < ctx->lcf->offers->nelts; i++) {
+        if (offer[i].service == ctx->call.service) {
+            return &offer[i];
+        }
+    }
+
+    return NULL;
+}
+
+
+/*
+ * A signature is made for a host: one made for another must not be usable
+ * here.
+ */
+
+static ngx_uint_t
+ngx_http_deskgate_host_listed(ngx_http_request_t *r,
+    ngx_http_deskgate_ctx_t *ctx)
+{
+    ngx_str_t                 *name, host;
+    ngx_uint_t                 i;
+    const dg_header_t         *header;
+    ngx_http_server_name_t    *sn;
+    ngx_http_core_srv_conf_t  *cscf;
+
+    header = dg_request_header(&ctx->received, DG_SPAN("host"), NULL);
+    host = header ? ngx_http_deskgate_str(header->value)
+                  : r->headers_in.server;
+
+    if (ctx->lcf->hosts) {
+        name = ctx->lcf->hosts->elts;
+
+        for (i = 0; i < ctx->lcf->hosts->nelts; i++) {
+            if (ngx_http_deskgate_host_is(&name[i], &host,
+                                          &r->headers_in.server))
+            {
+                return 1;
+            }
+        }
+
+        return 0;
+    }
+
+    cscf = ngx_http_get_module_srv_conf(r, ngx_http_core_module);
+    sn = cscf->server_names.elts;
+
+    for (i = 0; i < cscf->server_names.nelts; i++) {
+        if (ngx_http_deskgate_host_is(&sn[i].name, &host,
+                                      &r->headers_in.server))
+        {
+            return 1;
+        }
+    }
+
+    return 0;
+}
+
+
+/* A listed name without a port stands for every port. */
+
+static ngx_uint_t
+ngx_http_deskgate_host_is(const ngx_str_t *listed, const ngx_str_t *host,
+    const ngx_str_t *name)
+{
+    if (listed->len == 0) {
+        return 0;
+    }
+
+    return (listed->len == host->len
+            && ngx_strncasecmp(listed->data, host->data, host->len) == 0)
+           || (listed->len == name->len
+               && ngx_strncasecmp(listed->data, name->data, name->len) == 0);
+}

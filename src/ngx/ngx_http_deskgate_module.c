@@ -1,0 +1,568 @@
+/*
+ * Copyright (C) the deskgate authors
+ *
+ * Tables, creation and merging of configuration, registration.
+ */
+
+#include "ngx_http_deskgate.h"
+
+
+static void *ngx_http_deskgate_create_main_conf(ngx_conf_t *cf);
+static void ngx_http_deskgate_crypto_cleanup(void *data);
+static void *ngx_http_deskgate_conf_grow(void *pool, size_t size);
+static void *ngx_http_deskgate_create_srv_conf(ngx_conf_t *cf);
+static void *ngx_http_deskgate_create_loc_conf(ngx_conf_t *cf);
+static char *ngx_http_deskgate_merge_loc_conf(ngx_conf_t *cf, void *parent,
+    void *child);
+static char *ngx_http_deskgate_check_location(ngx_conf_t *cf,
+    ngx_http_deskgate_loc_conf_t *lcf);
+static ngx_int_t ngx_http_deskgate_init(ngx_conf_t *cf);
+static ngx_int_t ngx_http_deskgate_init_process(ngx_cycle_t *cycle);
+static void ngx_http_deskgate_exit_process(ngx_cycle_t *cycle);
+
+
+ngx_http_deskgate_worker_t  ngx_http_deskgate_worker;
+
+
+static ngx_conf_enum_t  ngx_http_deskgate_replay_values[] = {
+    { ngx_string("off"), NGX_HTTP_DESKGATE_REPLAY_OFF },
+    { ngx_string("write"), NGX_HTTP_DESKGATE_REPLAY_WRITE },
+    { ngx_string("all"), NGX_HTTP_DESKGATE_REPLAY_ALL },
+    { ngx_null_string, 0 }
+};
+
+
+static ngx_conf_enum_t  ngx_http_deskgate_validate_values[] = {
+    { ngx_string("on"), DG_VALIDATE_ON },
+    { ngx_string("log"), DG_VALIDATE_LOG },
+    { ngx_string("off"), DG_VALIDATE_OFF },
+    { ngx_null_string, 0 }
+};
+
+
+static ngx_conf_enum_t  ngx_http_deskgate_denial_values[] = {
+    { ngx_string("off"), DG_DENIAL_OFF },
+    { ngx_string("reason"), DG_DENIAL_REASON },
+    { ngx_string("statement"), DG_DENIAL_STATEMENT },
+    { ngx_null_string, 0 }
+};
+
+
+static ngx_command_t  ngx_http_deskgate_commands[] = {
+
+    { ngx_string("deskgate_zone"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,
+      ngx_http_deskgate_conf_zone,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("deskgate_models"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,
+      ngx_conf_set_str_slot,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      offsetof(ngx_http_deskgate_main_conf_t, models),
+      NULL },
+
+    { ngx_string("deskgate_issuer"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_BLOCK|NGX_CONF_TAKE1,
+      ngx_http_deskgate_conf_issuer,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("deskgate_keys"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE2,
+      ngx_http_deskgate_conf_keys,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("deskgate_credentials"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_BLOCK|NGX_CONF_TAKE1,
+      ngx_http_deskgate_conf_credentials,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("deskgate_broker"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_BLOCK|NGX_CONF_TAKE1,
+      ngx_http_deskgate_conf_broker,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("deskgate_trail"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_BLOCK|NGX_CONF_TAKE1,
+      ngx_http_deskgate_conf_trail,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("deskgate"),
+      NGX_HTTP_LOC_CONF|NGX_CONF_1MORE,
+      ngx_http_deskgate_conf_service,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("deskgate_authenticate"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_1MORE,
+      ngx_http_deskgate_conf_authenticate,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("deskgate_policy"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF
+                        |NGX_CONF_TAKE12,
+      ngx_http_deskgate_conf_policy,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("deskgate_boundary"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF
+                        |NGX_CONF_TAKE12,
+      ngx_http_deskgate_conf_policy,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      (void *) 1 },
+
+    { ngx_string("deskgate_denial_detail"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
+      ngx_conf_set_enum_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_deskgate_loc_conf_t, denial_detail),
+      &ngx_http_deskgate_denial_values },
+
+    { ngx_string("deskgate_throttle"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_1MORE,
+      ngx_http_deskgate_conf_throttle,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("deskgate_sign"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
+      ngx_http_deskgate_conf_named,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_deskgate_loc_conf_t, sign),
+      (void *) offsetof(ngx_http_deskgate_main_conf_t, credentials) },
+
+    { ngx_string("deskgate_inject"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
+      ngx_http_deskgate_conf_named,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_deskgate_loc_conf_t, broker),
+      (void *) offsetof(ngx_http_deskgate_main_conf_t, brokers) },
+
+    { ngx_string("deskgate_audit"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
+      ngx_http_deskgate_conf_named,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_deskgate_loc_conf_t, trail),
+      (void *) offsetof(ngx_http_deskgate_main_conf_t, trails) },
+
+    { ngx_string("deskgate_mode"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
+      ngx_http_deskgate_conf_mode,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_deskgate_loc_conf_t, mode),
+      NULL },
+
+    { ngx_string("deskgate_replay"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
+      ngx_conf_set_enum_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_deskgate_loc_conf_t, replay),
+      &ngx_http_deskgate_replay_values },
+
+    { ngx_string("deskgate_validate"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
+      ngx_conf_set_enum_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_deskgate_loc_conf_t, validate),
+      &ngx_http_deskgate_validate_values },
+
+    { ngx_string("deskgate_hosts"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_1MORE,
+      ngx_http_deskgate_conf_hosts,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("deskgate_skew"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
+      ngx_conf_set_sec_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_deskgate_loc_conf_t, skew),
+      NULL },
+
+    { ngx_string("deskgate_insecure_upstream"),
+      NGX_HTTP_LOC_CONF|NGX_CONF_FLAG,
+      ngx_conf_set_flag_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_deskgate_loc_conf_t, insecure_upstream),
+      NULL },
+
+    { ngx_string("deskgate_status"),
+      NGX_HTTP_LOC_CONF|NGX_CONF_NOARGS,
+      ngx_http_deskgate_conf_status,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("deskgate_ready"),
+      NGX_HTTP_LOC_CONF|NGX_CONF_NOARGS,
+      ngx_http_deskgate_conf_ready,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
+      ngx_null_command
+};
+
+
+static ngx_http_module_t  ngx_http_deskgate_module_ctx = {
+    ngx_http_deskgate_add_variables,       /* preconfiguration */
+    ngx_http_deskgate_init,                /* postconfiguration */
+
+    ngx_http_deskgate_create_main_conf,    /* create main configuration */
+    NULL,                                  /* init main configuration */
+
+    ngx_http_deskgate_create_srv_conf,     /* create server configuration */
+    NULL,                                  /* merge server configuration */
+
+    ngx_http_deskgate_create_loc_conf,     /* create location configuration */
+    ngx_http_deskgate_merge_loc_conf       /* merge location configuration */
+};
+
+
+ngx_module_t  ngx_http_deskgate_module = {
+    NGX_MODULE_V1,
+    &ngx_http_deskgate_module_ctx,         /* module context */
+    ngx_http_deskgate_commands,            /* module directives */
+    NGX_HTTP_MODULE,                       /* module type */
+    NULL,                                  /* init master */
+    NULL,                                  /* init module */
+    ngx_http_deskgate_init_process,        /* init process */
+    NULL,                                  /* init thread */
+    NULL,                                  /* exit thread */
+    ngx_http_deskgate_exit_process,        /* exit process */
+    NULL,                                  /* exit master */
+    NGX_MODULE_V1_PADDING
+};
+
+
+static void *
+ngx_http_deskgate_create_main_conf(ngx_conf_t *cf)
+{
+    ngx_uint_t                      i;
+    ngx_pool_cleanup_t             *cln;
+    ngx_http_deskgate_main_conf_t  *mcf;
+
+    mcf = ngx_pcalloc(cf->pool, sizeof(ngx_http_deskgate_main_conf_t));
+    cln = ngx_pool_cleanup_add(cf->pool, 0);
+
+    if (mcf == NULL || cln == NULL) {
+        return NULL;
+    }
+
+    ngx_array_t  *pointers[] = {
+        &mcf->services, &mcf->keys, &mcf->issuers, &mcf->credentials,
+        &mcf->brokers, &mcf->trails
+    };
+
+    for (i = 0; i < sizeof(pointers) / sizeof(pointers[0]); i++) {
+        if (ngx_array_init(pointers[i], cf->pool, 4, sizeof(void *))
+            != NGX_OK)
+        {
+            return NULL;
+        }
+    }
+
+    if (ngx_array_init(&mcf->files, cf->pool, 16,
+                       sizeof(ngx_http_deskgate_file_t))
+        != NGX_OK)
+    {
+        return NULL;
+    }
+
+    mcf->crypto = dg_crypto_create(NULL, NULL);
+    if (mcf->crypto == NULL) {
+        return NULL;
+    }
+
+    cln->handler = ngx_http_deskgate_crypto_cleanup;
+    cln->data = mcf->crypto;
+
+    dg_arena_init_grow(&mcf->arena, ngx_http_deskgate_conf_grow, cf->pool,
+                       NGX_HTTP_DESKGATE_CONF_CHUNK,
+                       NGX_HTTP_DESKGATE_CONF_LIMIT);
+
+    return mcf;
+}
+
+
+static void
+ngx_http_deskgate_crypto_cleanup(void *data)
+{
+    dg_crypto_destroy(data);
+}
+
+
+static void *
+ngx_http_deskgate_conf_grow(void *pool, size_t size)
+{
+    return ngx_palloc(pool, size);
+}
+
+
+static void *
+ngx_http_deskgate_create_srv_conf(ngx_conf_t *cf)
+{
+    return ngx_pcalloc(cf->pool, sizeof(ngx_http_deskgate_srv_conf_t));
+}
+
+
+static void *
+ngx_http_deskgate_create_loc_conf(ngx_conf_t *cf)
+{
+    ngx_http_deskgate_loc_conf_t  *lcf;
+
+    lcf = ngx_pcalloc(cf->pool, sizeof(ngx_http_deskgate_loc_conf_t));
+    if (lcf == NULL) {
+        return NULL;
+    }
+
+    /*
+     * set by ngx_pcalloc():
+     *
+     *     lcf->offers = NULL;
+     *     lcf->services = NULL;
+     *     lcf->keys = NULL;
+     *     lcf->issuers = NULL;
+     *     lcf->token_issuers = NULL;
+     *     lcf->policy_set = NULL;
+     *     lcf->conditions = NULL;
+     *     lcf->conf_file = NULL;
+     */
+
+    lcf->enable = NGX_CONF_UNSET;
+    lcf->policies = NGX_CONF_UNSET_PTR;
+    lcf->throttles = NGX_CONF_UNSET_PTR;
+    lcf->sign = NGX_CONF_UNSET_PTR;
+    lcf->broker = NGX_CONF_UNSET_PTR;
+    lcf->trail = NGX_CONF_UNSET_PTR;
+    lcf->mode = NGX_CONF_UNSET_PTR;
+    lcf->hosts = NGX_CONF_UNSET_PTR;
+    lcf->replay = NGX_CONF_UNSET_UINT;
+    lcf->validate = NGX_CONF_UNSET_UINT;
+    lcf->denial_detail = NGX_CONF_UNSET_UINT;
+    lcf->skew = NGX_CONF_UNSET;
+    lcf->insecure_upstream = NGX_CONF_UNSET;
+
+    return lcf;
+}
+
+
+static char *
+ngx_http_deskgate_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
+{
+    ngx_http_deskgate_loc_conf_t *prev = parent;
+    ngx_http_deskgate_loc_conf_t *conf = child;
+
+    if (conf->enable == NGX_CONF_UNSET && prev->enable == 1) {
+        conf->enable = 1;
+        conf->offers = prev->offers;
+        conf->conf_file = prev->conf_file;
+        conf->line = prev->line;
+    }
+
+    ngx_conf_merge_value(conf->enable, prev->enable, 0);
+
+    if (conf->keys == NULL && conf->issuers == NULL) {
+        conf->keys = prev->keys;
+        conf->issuers = prev->issuers;
+    }
+
+    ngx_conf_merge_ptr_value(conf->policies, prev->policies, NULL);
+    ngx_conf_merge_ptr_value(conf->throttles, prev->throttles, NULL);
+    ngx_conf_merge_ptr_value(conf->sign, prev->sign, NULL);
+    ngx_conf_merge_ptr_value(conf->broker, prev->broker, NULL);
+    ngx_conf_merge_ptr_value(conf->trail, prev->trail, NULL);
+    ngx_conf_merge_ptr_value(conf->mode, prev->mode, NULL);
+    ngx_conf_merge_ptr_value(conf->hosts, prev->hosts, NULL);
+    ngx_conf_merge_uint_value(conf->replay, prev->replay,
+                              NGX_HTTP_DESKGATE_REPLAY_WRITE);
+    ngx_conf_merge_uint_value(conf->validate, prev->validate,
+                              DG_VALIDATE_ON);
+    ngx_conf_merge_uint_value(conf->denial_detail, prev->denial_detail,
+                              DG_DENIAL_REASON);
+    ngx_conf_merge_sec_value(conf->skew, prev->skew, DG_SIGV4_SKEW_DEFAULT);
+    ngx_conf_merge_value(conf->insecure_upstream, prev->insecure_upstream, 0);
+
+    if (!conf->enable) {
+        return NGX_CONF_OK;
+    }
+
+    if (ngx_http_deskgate_check_location(cf, conf) != NGX_CONF_OK) {
+        return NGX_CONF_ERROR;
+    }
+
+    return ngx_http_deskgate_conf_finish(cf, conf);
+}
+
+
+/* What other modules' settings would do to a call. */
+
+static char *
+ngx_http_deskgate_check_location(ngx_conf_t *cf,
+    ngx_http_deskgate_loc_conf_t *lcf)
+{
+    ngx_uint_t                 i;
+    ngx_http_server_name_t    *sn;
+    ngx_http_core_srv_conf_t  *cscf;
+    ngx_http_core_loc_conf_t  *clcf;
+
+    clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
+
+    if (clcf->satisfy == NGX_HTTP_SATISFY_ANY) {
+        ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
+                      "\"satisfy any\" would let \"allow\" overrule the "
+                      "\"deskgate\" in %s:%ui; remove it",
+                      lcf->conf_file, lcf->line);
+        return NGX_CONF_ERROR;
+    }
+
+    if (clcf->error_log && (clcf->error_log->log_level & NGX_LOG_DEBUG_ALL)) {
+        ngx_log_error(NGX_LOG_WARN, cf->log, 0,
+                      "error_log at level debug prints headers, and with "
+                      "them credentials, for the \"deskgate\" in %s:%ui; use "
+                      "level info", lcf->conf_file, lcf->line);
+    }
+
+    if (lcf->hosts || lcf->keys == NULL) {
+        return NGX_CONF_OK;
+    }
+
+    cscf = ngx_http_conf_get_module_srv_conf(cf, ngx_http_core_module);
+    sn = cscf->server_names.elts;
+
+    for (i = 0; i < cscf->server_names.nelts; i++) {
+        if (sn[i].name.len) {
+            return NGX_CONF_OK;
+        }
+    }
+
+    ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
+                  "signatures are made for a host, and the \"deskgate\" in "
+                  "%s:%ui has none: add \"server_name\" or "
+                  "\"deskgate_hosts\"", lcf->conf_file, lcf->line);
+
+    return NGX_CONF_ERROR;
+}
+
+
+static ngx_int_t
+ngx_http_deskgate_init(ngx_conf_t *cf)
+{
+    ngx_uint_t                  i;
+    ngx_http_handler_pt        *h;
+    ngx_http_core_main_conf_t  *cmcf;
+
+    static const struct {
+        ngx_uint_t           phase;
+        ngx_http_handler_pt  handler;
+    } handlers[] = {
+        { NGX_HTTP_POST_READ_PHASE, ngx_http_deskgate_post_read_handler },
+        { NGX_HTTP_PREACCESS_PHASE, ngx_http_deskgate_preaccess_handler },
+        { NGX_HTTP_ACCESS_PHASE, ngx_http_deskgate_access_handler },
+        { NGX_HTTP_LOG_PHASE, ngx_http_deskgate_log_handler }
+    };
+
+    cmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_core_module);
+
+    for (i = 0; i < sizeof(handlers) / sizeof(handlers[0]); i++) {
+        h = ngx_array_push(&cmcf->phases[handlers[i].phase].handlers);
+        if (h == NULL) {
+            return NGX_ERROR;
+        }
+
+        *h = handlers[i].handler;
+    }
+
+    ngx_http_deskgate_next_header_filter = ngx_http_top_header_filter;
+    ngx_http_top_header_filter = ngx_http_deskgate_header_filter;
+
+    ngx_http_deskgate_next_body_filter = ngx_http_top_body_filter;
+    ngx_http_top_body_filter = ngx_http_deskgate_body_filter;
+
+    ngx_http_deskgate_next_request_body_filter =
+        ngx_http_top_request_body_filter;
+    ngx_http_top_request_body_filter = ngx_http_deskgate_request_body_filter;
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_deskgate_init_process(ngx_cycle_t *cycle)
+{
+    ngx_http_deskgate_worker_t     *worker;
+    ngx_http_deskgate_main_conf_t  *mcf;
+
+    if (ngx_process != NGX_PROCESS_WORKER && ngx_process != NGX_PROCESS_SINGLE)
+    {
+        return NGX_OK;
+    }
+
+    mcf = ngx_http_cycle_get_module_main_conf(cycle,
+                                              ngx_http_deskgate_module);
+    if (mcf == NULL || mcf->zone == NULL) {
+        return NGX_OK;
+    }
+
+    worker = &ngx_http_deskgate_worker;
+    worker->mcf = mcf;
+
+    ngx_queue_init(&worker->waiting);
+
+    /* random bytes must not be inherited: made after the fork */
+
+    worker->crypto = dg_crypto_create(NULL, NULL);
+    if (worker->crypto == NULL) {
+        return NGX_ERROR;
+    }
+
+    worker->signing_keys = dg_signing_keys_create(worker->crypto,
+                                           NGX_HTTP_DESKGATE_SIGNING_KEYS);
+    worker->tokens = dg_token_cache_create(worker->crypto,
+                                           DG_TOKEN_CACHE_BYTES);
+
+    if (worker->signing_keys == NULL || worker->tokens == NULL) {
+        return NGX_ERROR;
+    }
+
+    return ngx_http_deskgate_trail_init_worker(cycle, mcf);
+}
+
+
+static void
+ngx_http_deskgate_exit_process(ngx_cycle_t *cycle)
+{
+    ngx_http_deskgate_worker_t  *worker;
+
+    worker = &ngx_http_deskgate_worker;
+
+    if (worker->mcf == NULL) {
+        return;
+    }
+
+    ngx_http_deskgate_trail_exit_worker(cycle);
+
+    dg_token_cache_destroy(worker->tokens);
+    dg_signing_keys_destroy(worker->signing_keys);
+    dg_crypto_destroy(worker->crypto);
+}

@@ -1,0 +1,244 @@
+/*
+ * Copyright (C) the deskgate authors
+ *
+ * Refusals: answered with a body in the service's own form, never as a bare
+ * status that error_page would take; said once in the error log, once in the
+ * record, under one name.
+ */
+
+#include "ngx_http_deskgate.h"
+
+#define NGX_HTTP_DESKGATE_AGAIN_LATER  1000   /* ms, when nothing is better */
+
+
+static ngx_int_t ngx_http_deskgate_refusal_header(ngx_http_request_t *r,
+    const dg_header_t *header);
+static ngx_int_t ngx_http_deskgate_retry_after(ngx_http_request_t *r,
+    uint64_t ms);
+static ngx_int_t ngx_http_deskgate_challenge(ngx_http_request_t *r,
+    ngx_http_deskgate_ctx_t *ctx);
+
+
+ngx_int_t
+ngx_http_deskgate_refuse(ngx_http_request_t *r, ngx_http_deskgate_ctx_t *ctx)
+{
+    ngx_int_t     rc;
+    ngx_chain_t  *body;
+
+    ctx->answering = 1;
+
+    rc = ngx_http_discard_request_body(r);
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
+    ngx_http_deskgate_log_refusal(r, ctx);
+
+    r->headers_out.status = 0;
+
+    if (ngx_http_deskgate_refusal_headers(r, ctx, &body) != NGX_OK) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    rc = ngx_http_send_header(r);
+
+    if (rc == NGX_ERROR || rc > NGX_OK || r->header_only) {
+        return rc;
+    }
+
+    return ngx_http_output_filter(r, body);
+}
+
+
+/*
+ * Sets the answer's headers and makes its body.  A status that is set already
+ * is kept: it is one that nginx itself has given.
+ */
+
+ngx_int_t
+ngx_http_deskgate_refusal_headers(ngx_http_request_t *r,
+    ngx_http_deskgate_ctx_t *ctx, ngx_chain_t **body)
+{
+    size_t               i;
+    ngx_buf_t           *b;
+    dg_writer_t          w;
+    dg_refusal_answer_t  answer;
+
+    b = ngx_create_temp_buf(r->pool, DG_REFUSAL_BODY_MAX);
+    *body = ngx_alloc_chain_link(r->pool);
+
+    if (b == NULL || *body == NULL) {
+        return NGX_ERROR;
+    }
+
+    w = dg_writer(b->pos, DG_REFUSAL_BODY_MAX);
+
+    if (dg_refusal_render(&ctx->call, ctx->call.protocol, ctx->refusal,
+                          ctx->message,
+                          dg_span(ctx->request_id, sizeof(ctx->request_id)),
+                          &w, &answer)
+        != DG_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    b->last = b->pos + w.len;
+    b->last_buf = 1;
+    b->last_in_chain = 1;
+
+    (*body)->buf = b;
+    (*body)->next = NULL;
+
+    if (r->headers_out.status == 0) {
+        r->headers_out.status = answer.status;
+    }
+
+    ctx->error_code = answer.code;
+    ctx->message = answer.message;
+
+    r->headers_out.status_line.len = 0;
+    r->headers_out.content_length_n = w.len;
+    r->headers_out.content_type = ngx_http_deskgate_str(answer.content_type);
+    r->headers_out.content_type_len = answer.content_type.len;
+    r->headers_out.charset.len = 0;
+    r->headers_out.override_charset = NULL;
+
+    if (r->headers_out.content_length) {
+        r->headers_out.content_length->hash = 0;
+        r->headers_out.content_length = NULL;
+    }
+
+    for (i = 0; i < answer.header_count; i++) {
+        if (ngx_http_deskgate_refusal_header(r, &answer.headers[i])
+            != NGX_OK)
+        {
+            return NGX_ERROR;
+        }
+    }
+
+    if (ngx_http_deskgate_challenge(r, ctx) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    if (!answer.may_retry && !answer.is_throttle) {
+        return NGX_OK;
+    }
+
+    return ngx_http_deskgate_retry_after(r,
+               ctx->retry_after ? ctx->retry_after
+                                : NGX_HTTP_DESKGATE_AGAIN_LATER);
+}
+
+
+static ngx_int_t
+ngx_http_deskgate_refusal_header(ngx_http_request_t *r,
+    const dg_header_t *header)
+{
+    ngx_str_t  name, value;
+
+    name = ngx_http_deskgate_str(header->name);
+    value = ngx_http_deskgate_str(header->value);
+
+    return ngx_http_deskgate_header_out(r, &name, &value) ? NGX_OK
+                                                          : NGX_ERROR;
+}
+
+
+/* Seconds for everybody, milliseconds for newer SDKs. */
+
+static ngx_int_t
+ngx_http_deskgate_retry_after(ngx_http_request_t *r, uint64_t ms)
+{
+    u_char     *p;
+    ngx_str_t   value;
+
+    static ngx_str_t  seconds_name = ngx_string("Retry-After");
+    static ngx_str_t  ms_name = ngx_string("x-amz-retry-after");
+
+    if (ms == DG_THROTTLE_NEVER) {
+        return NGX_OK;
+    }
+
+    p = ngx_pnalloc(r->pool, 2 * NGX_INT64_LEN);
+    if (p == NULL) {
+        return NGX_ERROR;
+    }
+
+    value.data = p;
+    value.len = ngx_sprintf(p, "%uL", (ms + 999) / 1000) - p;
+
+    if (ngx_http_deskgate_header_out(r, &seconds_name, &value) == NULL) {
+        return NGX_ERROR;
+    }
+
+    value.data = p + NGX_INT64_LEN;
+    value.len = ngx_sprintf(value.data, "%uL", ms) - value.data;
+
+    return ngx_http_deskgate_header_out(r, &ms_name, &value) ? NGX_OK
+                                                             : NGX_ERROR;
+}
+
+
+/* RFC 6750 section 3, where a bearer token could have been presented. */
+
+static ngx_int_t
+ngx_http_deskgate_challenge(ngx_http_request_t *r,
+    ngx_http_deskgate_ctx_t *ctx)
+{
+    ngx_str_t  value;
+
+    static ngx_str_t  name = ngx_string("WWW-Authenticate");
+
+    if (ctx->lcf->issuers == NULL) {
+        return NGX_OK;
+    }
+
+    if (ctx->refusal == DG_REFUSE_CREDENTIALS_MISSING) {
+        ngx_str_set(&value, "Bearer realm=\"deskgate\"");
+
+    } else if (ctx->refusal >= DG_REFUSE_TOKEN_MALFORMED
+               && ctx->refusal <= DG_REFUSE_TOKEN_REVOKED)
+    {
+        ngx_str_set(&value, "Bearer realm=\"deskgate\", "
+                            "error=\"invalid_token\"");
+    } else {
+        return NGX_OK;
+    }
+
+    return ngx_http_deskgate_header_out(r, &name, &value) ? NGX_OK
+                                                          : NGX_ERROR;
+}
+
+
+/* The one line of the error log. */
+
+void
+ngx_http_deskgate_log_refusal(ngx_http_request_t *r,
+    ngx_http_deskgate_ctx_t *ctx)
+{
+    ngx_str_t                 service, operation, caller;
+    ngx_uint_t                level;
+    const dg_refusal_info_t  *info;
+
+    info = dg_refusal_info(ctx->refusal);
+
+    service = ngx_http_deskgate_str(ctx->call.service
+                                    ? ctx->call.service->name
+                                    : DG_SPAN("-"));
+    operation = ngx_http_deskgate_str(ctx->call.operation
+                                      ? ctx->call.operation->name
+                                      : DG_SPAN("-"));
+    caller = ngx_http_deskgate_str(ctx->caller.arn.len ? ctx->caller.arn
+                                                       : DG_SPAN("-"));
+
+    level = info->status >= 500 ? NGX_LOG_ERR : NGX_LOG_WARN;
+
+    ngx_log_error(level, r->connection->log, 0,
+                  "deskgate refused: %s, %V:%V, caller %s\"%V\", request id "
+                  "%*s%s%V",
+                  info->name, &service, &operation,
+                  ctx->verified || ctx->caller.kind == DG_CALLER_NONE
+                  ? "" : "claims to be ",
+                  &caller, sizeof(ctx->request_id), ctx->request_id,
+                  ctx->reason.len ? ": " : "", &ctx->reason);
+}
