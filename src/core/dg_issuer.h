@@ -120,9 +120,9 @@ DG_MUST_USE dg_refusal_t dg_issuer_check(const dg_issuer_t *issuer,
 /*
  * The whole way of a bearer JWT: takes it apart, picks the issuer by `iss`,
  * the key by kid and algorithm, verifies, checks.  The first issuer of that
- * url counts.  *which (may be NULL) is the index of the issuer, or issuer_count when none matched; a caller that
- * can fetch keys does so after DG_REFUSE_ISSUER_UNAVAILABLE (its keys are
- * NULL) or DG_REFUSE_TOKEN_KEY_UNKNOWN, and calls again.
+ * url counts.  *which (may be NULL) is its index, or issuer_count when none
+ * matched.  After DG_REFUSE_ISSUER_UNAVAILABLE (its keys are NULL) or
+ * DG_REFUSE_TOKEN_KEY_UNKNOWN, who can fetch keys does so and calls again.
  *
  * On refusal *caller holds what was claimed and not verified, as far as it
  * could be read: kind, issuer, issuer_url, subject, token_id.
