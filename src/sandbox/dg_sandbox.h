@@ -100,8 +100,7 @@ DG_MUST_USE dg_err_t dg_sandbox_load(dg_arena_t *arena,
     dg_sandbox_service_t *out);
 
 /* The member of a list type that an operation's output names first. */
-const dg_member_t *dg_sandbox_list_member(const dg_shape_t *output,
-    const char *not_prefix);
+const dg_member_t *dg_sandbox_list_member(const dg_shape_t *output);
 
 
 /* dg_sandbox_run.c */

@@ -7,19 +7,19 @@
 static const char *const  row_members[] = {
     "do", "entity", "each", "id", "needs", "from", "set", "unset",
     "unset_named", "unset_map", "rename", "omit", "copy", "move", "also",
-    "add", "remove", "toggle", "unless", "absent", "upsert", "filters",
+    "add", "remove", "toggle", "unless", "absent", "present", "upsert", "filters",
     "list", "project", "view", "change", "parent", "match", "entry", "output",
     NULL
 };
 
 static const char *const  entity_members[] = {
     "key", "title", "missing", "state", "states", "defaults", "unique",
-    "join", "seed", NULL
+    "text", "seed", NULL
 };
 
 
 const dg_member_t *
-dg_sandbox_list_member(const dg_shape_t *output, const char *not_prefix)
+dg_sandbox_list_member(const dg_shape_t *output)
 {
     size_t              i;
     const dg_member_t  *m;
@@ -27,11 +27,7 @@ dg_sandbox_list_member(const dg_shape_t *output, const char *not_prefix)
     for (i = 0; output != NULL && i < output->member_count; i++) {
         m = &output->members[i];
 
-        if (m->shape->type == DG_SHAPE_LIST
-            && (not_prefix == NULL
-                || !dg_span_starts_with(m->wire_name,
-                                        dg_span_cstr(not_prefix))))
-        {
+        if (m->shape->type == DG_SHAPE_LIST) {
             return m;
         }
     }

@@ -7,7 +7,7 @@
  * lists of {Name, Values} with one more level: the filter's names.
  */
 
-#include "dg_sandbox_verbs.h"
+#include "dg_sandbox_broker.h"
 
 
 /* True when the attribute, a scalar or a list, holds the text. */
@@ -69,6 +69,48 @@ any_of(const dg_json_t *attribute, const dg_json_t *values, bool part)
 }
 
 
+/* tag:KEY is a tag of the session's server. */
+static bool
+tag_filter(const dg_json_t *entity, dg_span_t key, dg_span_t value)
+{
+    const dg_json_t  *tag;
+
+    tag = dg_template_path(entity, DG_SPAN("Server.Tags"));
+
+    for (tag = tag ? tag->first : NULL; tag != NULL; tag = tag->next) {
+        if (dg_span_equal(dg_sandbox_text(tag, "Key"), key)
+            && dg_span_equal(dg_sandbox_text(tag, "Value"), value))
+        {
+            return true;
+        }
+    }
+
+    return false;
+}
+
+
+/* The broker's {Key, Value}; a key that it does not know matches nothing. */
+static bool
+pair_filter(const dg_json_t *entity, const dg_json_t *names,
+    const dg_json_t *f)
+{
+    dg_span_t         key = dg_sandbox_text(f, "Key"), attribute;
+    dg_span_t         value = dg_sandbox_text(f, "Value");
+    const dg_json_t  *found;
+
+    if (dg_span_starts_with(key, DG_SPAN("tag:"))) {
+        return tag_filter(entity, dg_span_slice(key, 4, key.len), value);
+    }
+
+    if (!dg_json_string(names, key, &attribute)) {
+        return false;
+    }
+
+    found = dg_template_path(entity, attribute);
+    return found != NULL && dg_span_equal(found->text, value);
+}
+
+
 /* One {Name, Operator, Values} of a list of filters. */
 static bool
 filter(const dg_json_t *entity, const dg_json_t *names, const dg_json_t *f)
@@ -76,6 +118,10 @@ filter(const dg_json_t *entity, const dg_json_t *names, const dg_json_t *f)
     bool              negative, part, found;
     dg_span_t         attribute, operator;
     const dg_json_t  *values = dg_json_member(f, DG_SPAN("Values"));
+
+    if (dg_json_member(f, DG_SPAN("Key")) != NULL) {
+        return pair_filter(entity, names, f);
+    }
 
     attribute = dg_sandbox_text(f, "Name");
     (void) dg_json_string(names, attribute, &attribute);
@@ -232,6 +278,8 @@ fill(dg_sandbox_call_t *call, const dg_json_t *def, dg_json_t *list)
 
     while ((entity = dg_entity_next(call, def, id, &id)) != NULL) {
 
+        dg_broker_view(call, def, entity);
+
         if (!matches(call, entity)) {
             continue;
         }
@@ -324,7 +372,7 @@ dg_verb_list(dg_sandbox_call_t *call)
         return err;
     }
 
-    member = dg_sandbox_list_member(call->operation->output, NULL);
+    member = dg_sandbox_list_member(call->operation->output);
 
     if (path.len == 0 && member != NULL) {
         path = member->wire_name;

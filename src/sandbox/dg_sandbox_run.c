@@ -2,7 +2,7 @@
  * One call: seeds, ClientToken, the verb, the answer's members.
  */
 
-#include "dg_sandbox_verbs.h"
+#include "dg_sandbox_broker.h"
 
 #include "core/dg_codec.h"
 
@@ -29,7 +29,9 @@ static const struct {
     { "create", dg_verb_create }, { "modify", dg_verb_modify },
     { "delete", dg_verb_delete }, { "get", dg_verb_get },
     { "tag", dg_verb_tag }, { "untag", dg_verb_untag },
-    { "tags", dg_verb_tags }
+    { "tags", dg_verb_tags }, { "place", dg_broker_create },
+    { "unplace", dg_broker_delete }, { "connect", dg_broker_connect },
+    { "open", dg_broker_open }, { "close", dg_broker_close }
 };
 
 
@@ -204,7 +206,18 @@ failed_entry(dg_sandbox_call_t *call, const dg_shape_t *shape,
             continue;
         }
 
-        if (dg_span_equal(m->wire_name, DG_SPAN("ErrorMessage"))) {
+        if (dg_span_equal(m->wire_name, DG_SPAN("FailureCode"))) {
+            if (call->code.len != 0) {
+                dg_tree_set_text(&call->tree, entry, m->wire_name,
+                                 call->code);
+            }
+
+            continue;
+        }
+
+        if (dg_span_equal(m->wire_name, DG_SPAN("ErrorMessage"))
+            || dg_span_equal(m->wire_name, DG_SPAN("FailureReason")))
+        {
             dg_tree_set_text(&call->tree, entry, m->wire_name,
                              dg_span_cstr(call->message));
             continue;
@@ -219,9 +232,39 @@ failed_entry(dg_sandbox_call_t *call, const dg_shape_t *shape,
 }
 
 
+static bool
+is_failures(const dg_member_t *m)
+{
+    return m->shape->type == DG_SHAPE_LIST
+           && (dg_span_starts_with(m->wire_name, DG_SPAN("Failed"))
+               || dg_span_starts_with(m->wire_name, DG_SPAN("Unsuccessful")));
+}
+
+
+/* "entry" of the row, else the entity as answers show it. */
+static const dg_json_t *
+done_entry(dg_sandbox_call_t *call, const dg_json_t *item,
+    const dg_json_t *entity)
+{
+    dg_json_t           *shown;
+    const dg_json_t     *row = dg_json_member(call->row, DG_SPAN("entry"));
+    dg_sandbox_scope_t   scope = { .item = item, .entity = entity };
+
+    if (row != NULL) {
+        return dg_template_expand(call, row, &scope);
+    }
+
+    shown = entity ? dg_tree_copy(&call->tree, entity) : NULL;
+    dg_broker_view(call, call->entity_def, shown);
+
+    return shown;
+}
+
+
 /*
  * A batch: each item succeeds or fails alone.  The output's list whose name
- * begins with "Failed" takes the failures, the other one, if any, the rest.
+ * begins with "Failed" or "Unsuccessful" takes the failures, the other one,
+ * if any, the rest.
  */
 static dg_err_t
 batch(dg_sandbox_call_t *call, const dg_json_t *items, dg_sandbox_verb_pt act)
@@ -230,17 +273,19 @@ batch(dg_sandbox_call_t *call, const dg_json_t *items, dg_sandbox_verb_pt act)
     dg_err_t            err;
     dg_json_t          *done, *failed;
     const dg_json_t    *item, *entity;
-    const dg_member_t  *good, *bad = NULL, *m;
+    const dg_member_t  *good = NULL, *bad = NULL, *m;
 
-    good = dg_sandbox_list_member(call->operation->output, "Failed");
     done = dg_tree_array(&call->tree);
     failed = dg_tree_array(&call->tree);
 
     for (i = 0; i < call->operation->output->member_count; i++) {
         m = &call->operation->output->members[i];
 
-        if (dg_span_starts_with(m->wire_name, DG_SPAN("Failed"))) {
+        if (is_failures(m)) {
             bad = m;
+
+        } else if (m->shape->type == DG_SHAPE_LIST) {
+            good = m;
         }
     }
 
@@ -256,7 +301,7 @@ batch(dg_sandbox_call_t *call, const dg_json_t *items, dg_sandbox_verb_pt act)
         }
 
         if (err == DG_OK) {
-            dg_tree_push(&call->tree, done, entity);
+            dg_tree_push(&call->tree, done, done_entry(call, item, entity));
             continue;
         }
 

@@ -164,7 +164,7 @@ dg_verb_tags(dg_sandbox_call_t *call, const dg_json_t *item,
         return err;
     }
 
-    list = dg_sandbox_list_member(call->operation->output, NULL);
+    list = dg_sandbox_list_member(call->operation->output);
     tags = dg_json_member(found, TAGS);
 
     if (list != NULL) {

@@ -19,7 +19,7 @@ kind_of(dg_sandbox_call_t *call)
 static dg_err_t
 not_found(dg_sandbox_call_t *call, const dg_json_t *def, dg_span_t id)
 {
-    dg_span_t  what = dg_sandbox_text(def, "title");
+    dg_span_t  what = dg_sandbox_text(def, "title"), text;
 
     if (what.len == 0) {
         what = def->key;
@@ -27,6 +27,11 @@ not_found(dg_sandbox_call_t *call, const dg_json_t *def, dg_span_t id)
 
     call->resource = id;
     call->code = dg_sandbox_text(def, "missing");
+
+    if (dg_json_string(def, DG_SPAN("text"), &text)) {
+        return dg_sandbox_fault(call, DG_FAULT_NOT_FOUND, "%.*s",
+                                (int) text.len, text.data);
+    }
 
     return dg_sandbox_fault(call, DG_FAULT_NOT_FOUND,
                             "The specified %.*s could not be found.",
@@ -468,7 +473,8 @@ dg_verb_get(dg_sandbox_call_t *call, const dg_json_t *item,
     }
 
     *entity = found;
-    return err;
+
+    return err == DG_OK ? allowed(call, found) : err;
 }
 
 
@@ -670,6 +676,42 @@ unset_values(dg_sandbox_call_t *call, const dg_json_t *item,
 }
 
 
+/*
+ * "absent": ["Associations"] : it has no such attribute, else it is in use;
+ * "present": it has, else its state does not allow the operation.
+ */
+static dg_err_t
+attributed(dg_sandbox_call_t *call, const dg_json_t *entity)
+{
+    const dg_json_t  *name;
+
+    name = dg_json_member(call->row, DG_SPAN("absent"));
+
+    for (name = name ? name->first : NULL; name != NULL; name = name->next) {
+        if (dg_json_member(entity, name->text) != NULL) {
+            return dg_sandbox_fault(call, DG_FAULT_IN_USE,
+                                    "The %.*s is in use.",
+                                    (int) call->entity_def->key.len,
+                                    call->entity_def->key.data);
+        }
+    }
+
+    name = dg_json_member(call->row, DG_SPAN("present"));
+
+    for (name = name ? name->first : NULL; name != NULL; name = name->next) {
+        if (dg_json_member(entity, name->text) == NULL) {
+            return dg_sandbox_fault(call, DG_FAULT_STATE,
+                                    "The %.*s has no %.*s.",
+                                    (int) call->entity_def->key.len,
+                                    call->entity_def->key.data,
+                                    (int) name->text.len, name->text.data);
+        }
+    }
+
+    return DG_OK;
+}
+
+
 static dg_err_t
 change(dg_sandbox_call_t *call, const dg_json_t *item, dg_json_t *entity)
 {
@@ -678,6 +720,11 @@ change(dg_sandbox_call_t *call, const dg_json_t *item, dg_json_t *entity)
     const dg_json_t  *rule;
 
     err = allowed(call, entity);
+
+    if (err == DG_OK) {
+        err = attributed(call, entity);
+    }
+
     if (err != DG_OK) {
         return err;
     }
@@ -788,26 +835,15 @@ refers(const dg_json_t *value, dg_span_t text)
 
 
 /*
- * "unless": {"workspace": "BundleId"} : no such entity may refer to it;
- * "absent": ["Associations"] : it has no such attribute.
+ * "unless": {"workspace": "BundleId"} : no such entity may refer to it.
  */
 static dg_err_t
-unused(dg_sandbox_call_t *call, const dg_json_t *entity, dg_span_t id)
+unused(dg_sandbox_call_t *call, dg_span_t id)
 {
     dg_span_t         other;
     const dg_json_t  *rule, *def, *user;
 
     call->resource = id;
-    rule = dg_json_member(call->row, DG_SPAN("absent"));
-
-    for (rule = rule ? rule->first : NULL; rule != NULL; rule = rule->next) {
-        if (dg_json_member(entity, rule->text) != NULL) {
-            return dg_sandbox_fault(call, DG_FAULT_IN_USE,
-                                    "The %.*s is in use.",
-                                    (int) call->entity_def->key.len,
-                                    call->entity_def->key.data);
-        }
-    }
 
     rule = dg_json_member(call->row, DG_SPAN("unless"));
 
@@ -844,7 +880,7 @@ dg_verb_delete(dg_sandbox_call_t *call, const dg_json_t *item,
 
     *entity = found;
 
-    err = unused(call, found, id);
+    err = unused(call, id);
     if (err != DG_OK) {
         return err;
     }
@@ -857,6 +893,11 @@ dg_verb_delete(dg_sandbox_call_t *call, const dg_json_t *item,
     }
 
     err = allowed(call, found);
+
+    if (err == DG_OK) {
+        err = attributed(call, found);
+    }
+
     if (err != DG_OK) {
         return err;
     }

@@ -12,6 +12,7 @@
 
 #include "core/dg_inspect.h"
 #include "core/dg_keyfile.h"
+#include "core/dg_refusal_form.h"
 #include "core/dg_sigv4.h"
 #include "dg_sandbox.h"
 
@@ -83,7 +84,8 @@ typedef struct {
     dg_span_t                        content_type;
     dg_span_t                        error_type;  /* X-Amzn-Errortype */
     dg_span_t                        answer;
-    unsigned                         challenge:1; /* WWW-Authenticate */
+    dg_refusal_answer_t              refusal;
+    unsigned                         refused:1;   /* refusal is filled */
     unsigned                         no_store:1;
 } ngx_http_deskgate_sandbox_ctx_t;
 

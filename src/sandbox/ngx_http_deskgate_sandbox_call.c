@@ -169,36 +169,35 @@ ngx_http_deskgate_sandbox_error(ngx_http_deskgate_sandbox_ctx_t *ctx,
 }
 
 
-/*
- * A refusal by the name and status that the operation's model gives it, else
- * its common errors, else the table of refusals.
- */
+/* A refusal in the service's own form. */
 void
 ngx_http_deskgate_sandbox_refuse(ngx_http_deskgate_sandbox_ctx_t *ctx,
     dg_refusal_t refusal, dg_span_t message)
 {
-    dg_span_t                 code;
-    unsigned                  status;
-    const dg_shape_t         *shape = NULL;
-    const dg_refusal_info_t  *info = dg_refusal_info(refusal);
+    uint8_t      *p;
+    dg_writer_t   w;
 
-    code = dg_span_cstr(info->aws_code);
-    status = info->status;
+    ctx->status = 0;
 
-    if (ctx->call.operation != NULL
-        && !dg_sandbox_error_named(ctx->call.operation, code, &shape, &code,
-                                   &status))
+    p = dg_arena_alloc(&ctx->arena, DG_REFUSAL_BODY_MAX);
+    if (p == NULL) {
+        return;
+    }
+
+    w = dg_writer(p, DG_REFUSAL_BODY_MAX);
+
+    if (dg_refusal_render(&ctx->call, ctx->call.protocol, refusal, message,
+                          dg_span(ctx->request_id, sizeof(ctx->request_id)),
+                          &w, &ctx->refusal)
+        != DG_OK)
     {
-        status = info->status;
+        return;
     }
 
-    if (message.len == 0) {
-        message = dg_span_cstr(info->text);
-    }
-
-    ctx->challenge = status == NGX_HTTP_UNAUTHORIZED;
-
-    ngx_http_deskgate_sandbox_error(ctx, shape, code, status, message, NULL);
+    ctx->refused = 1;
+    ctx->status = ctx->refusal.status;
+    ctx->answer = dg_written(&w);
+    ctx->content_type = ctx->refusal.content_type;
 }
 
 
@@ -349,6 +348,12 @@ ngx_http_deskgate_sandbox_run(ngx_http_deskgate_sandbox_ctx_t *ctx,
 
     if (err == DG_ERR_INVALID && call->fault != DG_FAULT_NONE) {
         ngx_http_deskgate_sandbox_fault(ctx, call);
+        return;
+    }
+
+    if (err == DG_ERR_UNSUPPORTED) {
+        ngx_http_deskgate_sandbox_refuse(ctx, DG_REFUSE_NOT_FOUND,
+                                         DG_SPAN_EMPTY);
         return;
     }
 

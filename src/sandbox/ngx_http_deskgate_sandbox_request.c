@@ -104,7 +104,7 @@ ngx_http_deskgate_sandbox_body(ngx_http_request_t *r, dg_span_t *body)
 
 
 static ngx_int_t
-ngx_http_deskgate_sandbox_header(ngx_http_request_t *r, const char *name,
+ngx_http_deskgate_sandbox_header(ngx_http_request_t *r, dg_span_t name,
     dg_span_t value)
 {
     ngx_table_elt_t  *h;
@@ -117,8 +117,8 @@ ngx_http_deskgate_sandbox_header(ngx_http_request_t *r, const char *name,
     ngx_memzero(h, sizeof(ngx_table_elt_t));
 
     h->hash = 1;
-    h->key.data = (u_char *) name;
-    h->key.len = ngx_strlen(name);
+    h->key.data = (u_char *) name.data;
+    h->key.len = name.len;
     h->value.data = (u_char *) value.data;
     h->value.len = value.len;
 
@@ -129,9 +129,23 @@ ngx_http_deskgate_sandbox_header(ngx_http_request_t *r, const char *name,
 static ngx_int_t
 ngx_http_deskgate_sandbox_headers(ngx_http_deskgate_sandbox_ctx_t *ctx)
 {
+    size_t               i;
     ngx_http_request_t  *r = ctx->request;
 
-    if (ngx_http_deskgate_sandbox_header(r, "x-amzn-RequestId",
+    for (i = 0; ctx->refused && i < ctx->refusal.header_count; i++) {
+        if (ngx_http_deskgate_sandbox_header(r, ctx->refusal.headers[i].name,
+                                             ctx->refusal.headers[i].value)
+            != NGX_OK)
+        {
+            return NGX_ERROR;
+        }
+    }
+
+    if (ctx->refused) {
+        return NGX_OK;
+    }
+
+    if (ngx_http_deskgate_sandbox_header(r, DG_SPAN("x-amzn-RequestId"),
             dg_span(ctx->request_id, sizeof(ctx->request_id)))
         != NGX_OK)
     {
@@ -139,7 +153,7 @@ ngx_http_deskgate_sandbox_headers(ngx_http_deskgate_sandbox_ctx_t *ctx)
     }
 
     if (ctx->error_type.len != 0
-        && ngx_http_deskgate_sandbox_header(r, "X-Amzn-Errortype",
+        && ngx_http_deskgate_sandbox_header(r, DG_SPAN("X-Amzn-Errortype"),
                                             ctx->error_type)
            != NGX_OK)
     {
@@ -147,7 +161,7 @@ ngx_http_deskgate_sandbox_headers(ngx_http_deskgate_sandbox_ctx_t *ctx)
     }
 
     if (ctx->call.protocol == DG_PROTOCOL_RPC_V2_CBOR
-        && ngx_http_deskgate_sandbox_header(r, "Smithy-Protocol",
+        && ngx_http_deskgate_sandbox_header(r, DG_SPAN("Smithy-Protocol"),
                                             DG_SPAN("rpc-v2-cbor"))
            != NGX_OK)
     {
@@ -155,16 +169,8 @@ ngx_http_deskgate_sandbox_headers(ngx_http_deskgate_sandbox_ctx_t *ctx)
     }
 
     if (ctx->no_store
-        && ngx_http_deskgate_sandbox_header(r, "Cache-Control",
+        && ngx_http_deskgate_sandbox_header(r, DG_SPAN("Cache-Control"),
                                             DG_SPAN("no-store"))
-           != NGX_OK)
-    {
-        return NGX_ERROR;
-    }
-
-    if (ctx->challenge
-        && ngx_http_deskgate_sandbox_header(r, "WWW-Authenticate",
-                                            DG_SPAN("Bearer"))
            != NGX_OK)
     {
         return NGX_ERROR;
