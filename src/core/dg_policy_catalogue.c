@@ -540,11 +540,17 @@ static dg_span_t
 suggest_key(void *ctx, dg_span_t wrong)
 {
     dg_near_t  near = dg_near(wrong);
+    dg_span_t  name;
 
     (void) ctx;
 
     for (size_t i = 0; i < KEYS; i++) {
-        dg_near_try(&near, dg_span_cstr(keys[i].name));
+        name = dg_span_cstr(keys[i].name);
+
+        /* the beginning alone is no help to whoever has it right */
+        if (!keys[i].prefix || !has_prefix_nocase(wrong, name)) {
+            dg_near_try(&near, name);
+        }
     }
 
     return near.best;
