@@ -33,7 +33,7 @@ typedef struct {
     dg_policy_request_t        request;
     dg_policy_decision_t       decision;
     const fact_t              *facts;
-    dg_span_t                  values[64];
+    dg_span_t                  values[256];
     size_t                     used;
     dg_span_t                  resources[8];
     dg_policy_set_options_t    options;
