@@ -132,7 +132,12 @@ cache_free_slot(cache_entry_t *set, int64_t now, unsigned *count,
         }
 
         (*count)++;
-        found = found ? found : &set[i];
+
+        /* rather one never used: an idle entry still knows its failures */
+
+        if (found == NULL || (found->used && !set[i].used)) {
+            found = &set[i];
+        }
     }
 
     return valueless < CACHE_QUOTA ? found : NULL;
