@@ -1,8 +1,10 @@
 /*
- * deskgate-token: signing keys and bearer tokens for tests and trials.
+ * deskgate-token: signing keys and bearer tokens for tests and trials, and
+ * why a token is refused.
  *
  *     deskgate-token keygen rs256|es256 KID PRIVATE_PEM JWKS
  *     deskgate-token sign   rs256|es256 KID PRIVATE_PEM CLAIMS
+ *     deskgate-token verify --issuer URL --audience NAME JWKS TOKEN
  *
  * A token that is signed here is what an issuer would send: it opens every
  * gateway that trusts the key set, so keep the private key like a password.
@@ -10,9 +12,10 @@
 
 #define _POSIX_C_SOURCE  200809L
 
-#include "dg_arena.h"
+#include "tool.h"
+
 #include "dg_codec.h"
-#include "dg_json.h"
+#include "dg_issuer.h"
 
 #include <openssl/bn.h>
 #include <openssl/core_names.h>
@@ -24,22 +27,20 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stdarg.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
-#define EXIT_USAGE     2
 #define RSA_BITS       2048
 #define CLAIMS_MAX     32768
-#define MEMORY         (1024 * 1024)
+#define MEMORY         ((size_t) 4 << 20)
 #define TEXT_MAX       65536
 #define SIGNATURE_MAX  1024
 #define COORDINATE     32          /* P-256 */
 #define LIFETIME_MAX   315360000   /* seconds: ten years */
+#define OPERANDS       5
 
 typedef struct {
     const char  *name;   /* as on the command line */
@@ -48,14 +49,17 @@ typedef struct {
 } algorithm_t;
 
 typedef struct {
-    const char         *command;
-    const char         *typ;       /* of the token's header */
-    int64_t             lifetime;  /* seconds; 0: claims as they are */
-    bool                force;     /* keygen may replace files */
+    const char         *typ;             /* of the token's header */
+    const char         *lifetime_text;
+    const char         *issuer;
+    const char         *audience;
+    bool                force;           /* keygen may replace files */
+    bool                help;
+    int64_t             lifetime;        /* seconds; 0: claims as they are */
     const algorithm_t  *algorithm;
     const char         *kid;
     const char         *pem;
-    const char         *last;      /* JWKS file, or claims */
+    const char         *last;            /* JWKS file, or claims */
 } options_t;
 
 static const algorithm_t  algorithms[] = {
@@ -67,6 +71,7 @@ static const char  help[] =
     "usage: deskgate-token keygen [--force] rs256|es256 KID PRIVATE_PEM JWKS\n"
     "       deskgate-token sign [--lifetime=SECONDS] [--typ=TYPE]\n"
     "                           rs256|es256 KID PRIVATE_PEM CLAIMS\n"
+    "       deskgate-token verify --issuer=URL --audience=NAME JWKS TOKEN\n"
     "\n"
     "Signing keys and bearer tokens for tests and trials.\n"
     "\n"
@@ -76,31 +81,18 @@ static const char  help[] =
     "sign    prints a token.  CLAIMS is a JSON object, @FILE, or - for\n"
     "        standard input.  --lifetime puts iat (now) and exp (now plus\n"
     "        SECONDS); --typ is the header's typ, JWT unless given.\n"
+    "verify  judges a token as a gateway with that issuer, audience and key\n"
+    "        set would, now, and says who calls or why it is refused.  TOKEN\n"
+    "        is the token, @FILE, or -.\n"
     "\n"
-    "exit status: 0 done, 1 failed, 2 wrong usage\n";
-
-
-__attribute__((format(printf, 1, 2)))
-static int
-fail(const char *format, ...)
-{
-    va_list  args;
-
-    fputs("deskgate-token: ", stderr);
-    va_start(args, format);
-    vfprintf(stderr, format, args);
-    va_end(args);
-    fputc('\n', stderr);
-
-    return EXIT_FAILURE;
-}
+    "exit status: 0 done, 1 failed or refused, 2 wrong usage\n";
 
 
 static int
 wrong_usage(void)
 {
     fputs(help, stderr);
-    return EXIT_USAGE;
+    return TOOL_USAGE;
 }
 
 
@@ -232,26 +224,32 @@ save(const options_t *o, EVP_PKEY *pkey)
     dg_writer_t  w = dg_writer(text, sizeof(text));
 
     if (!write_jwks(&w, pkey, o)) {
-        return fail("cannot write the key set as JSON");
+        tool_complain("cannot write the key set as JSON");
+        return TOOL_REFUSED;
     }
 
     file = create_file(o->pem, 0600, o->force);
 
     if (file == NULL || !write_pem(file, pkey)) {
-        return fail("cannot create %s: %s", o->pem, strerror(errno));
+        tool_complain("cannot create %s: %s", o->pem, strerror(errno));
+        return TOOL_REFUSED;
     }
 
     file = create_file(o->last, 0644, o->force);
 
     if (file == NULL) {
-        return fail("cannot create %s: %s", o->last, strerror(errno));
+        tool_complain("cannot create %s: %s", o->last, strerror(errno));
+        return TOOL_REFUSED;
     }
 
     good = fwrite(w.data, 1, w.len, file) == w.len;
 
-    return fclose(file) == 0 && good
-           ? EXIT_SUCCESS
-           : fail("cannot write %s: %s", o->last, strerror(errno));
+    if (fclose(file) != 0 || !good) {
+        tool_complain("cannot write %s: %s", o->last, strerror(errno));
+        return TOOL_REFUSED;
+    }
+
+    return TOOL_OK;
 }
 
 
@@ -262,8 +260,9 @@ keygen(const options_t *o)
     EVP_PKEY  *pkey = new_key(o->algorithm);
 
     if (pkey == NULL) {
-        return fail("OpenSSL made no key: %s",
-                    ERR_reason_error_string(ERR_get_error()));
+        tool_complain("OpenSSL made no key: %s",
+                      ERR_reason_error_string(ERR_get_error()));
+        return TOOL_REFUSED;
     }
 
     status = save(o, pkey);
@@ -273,34 +272,26 @@ keygen(const options_t *o)
 }
 
 
-/* CLAIMS of the command line: the text itself, @FILE, or - */
+/* The text itself, @FILE, or - ; without the line ends of a file. */
 static bool
-read_claims(const char *argument, uint8_t *buffer, dg_span_t *text)
+read_argument(const char *argument, size_t limit, dg_span_t *text)
 {
-    size_t  len;
-    FILE   *file = stdin;
-
     if (argument[0] != '@' && strcmp(argument, "-") != 0) {
         *text = dg_span_cstr(argument);
-        return text->len <= CLAIMS_MAX;
+        return true;
     }
 
-    if (argument[0] == '@') {
-        file = fopen(argument + 1, "r");
-
-        if (file == NULL) {
-            return false;
-        }
+    if (!tool_read(argument + (argument[0] == '@'), limit, text)) {
+        return false;
     }
 
-    len = fread(buffer, 1, CLAIMS_MAX + 1, file);
-    *text = dg_span(buffer, len);
-
-    if (file != stdin) {
-        fclose(file);
+    while (text->len && (text->data[text->len - 1] == '\n'
+                         || text->data[text->len - 1] == '\r'))
+    {
+        text->len--;
     }
 
-    return len <= CLAIMS_MAX;
+    return true;
 }
 
 
@@ -419,35 +410,34 @@ write_signature(dg_writer_t *w, EVP_PKEY *pkey, const algorithm_t *algorithm)
 }
 
 
-static int
-print_token(const options_t *o, EVP_PKEY *pkey, const dg_json_t *claims)
+static bool
+write_token(dg_writer_t *w, const options_t *o, EVP_PKEY *pkey,
+    const dg_json_t *claims)
 {
-    uint8_t      token[TEXT_MAX], payload[TEXT_MAX / 2];
-    dg_writer_t  w = dg_writer(token, sizeof(token));
+    uint8_t      payload[CLAIMS_MAX];
     dg_writer_t  json = dg_writer(payload, sizeof(payload));
 
     if (!write_claims(&json, claims, o->lifetime)) {
-        return fail("--lifetime puts iat and exp: the claims must not");
+        tool_complain("--lifetime puts iat and exp: the claims must not");
+        return false;
     }
 
-    write_header(&w, o);
-    dg_write_char(&w, '.');
-    dg_write_base64url(&w, dg_written(&json));
+    write_header(w, o);
+    dg_write_char(w, '.');
+    dg_write_base64url(w, dg_written(&json));
 
-    if (json.overflow || w.overflow) {
-        return fail("the token would be longer than %d bytes", TEXT_MAX);
+    if (json.overflow || w->overflow) {
+        tool_complain("the token would be longer than %d bytes", TEXT_MAX);
+        return false;
     }
 
-    if (!write_signature(&w, pkey, o->algorithm)) {
-        return fail("OpenSSL did not sign: %s",
-                    ERR_reason_error_string(ERR_get_error()));
+    if (!write_signature(w, pkey, o->algorithm)) {
+        tool_complain("OpenSSL did not sign: %s",
+                      ERR_reason_error_string(ERR_get_error()));
+        return false;
     }
 
-    fwrite(w.data, 1, w.len, stdout);
-    fputc('\n', stdout);
-
-    return fflush(stdout) == 0 ? EXIT_SUCCESS
-                               : fail("cannot write: %s", strerror(errno));
+    return true;
 }
 
 
@@ -471,131 +461,253 @@ load_key(const char *name)
 static int
 sign_claims(const options_t *o, const dg_json_t *claims)
 {
-    int        status;
-    EVP_PKEY  *pkey = load_key(o->pem);
+    bool         good = false;
+    uint8_t      token[TEXT_MAX];
+    EVP_PKEY    *pkey = load_key(o->pem);
+    dg_writer_t  w = dg_writer(token, sizeof(token));
 
     if (pkey == NULL) {
-        return fail("%s: no private key in PEM form can be read there",
-                    o->pem);
+        tool_complain("%s: no private key in PEM form can be read there",
+                      o->pem);
+
+    } else if (!is_key_for(pkey, o->algorithm)) {
+        tool_complain("%s: the key is not one for %s", o->pem,
+                      o->algorithm->alg);
+
+    } else {
+        good = write_token(&w, o, pkey, claims);
     }
 
-    status = is_key_for(pkey, o->algorithm)
-             ? print_token(o, pkey, claims)
-             : fail("%s: the key is not one for %s", o->pem,
-                    o->algorithm->alg);
     EVP_PKEY_free(pkey);
 
-    return status;
+    if (good) {
+        tool_print(dg_written(&w));
+        tool_print(DG_SPAN("\n"));
+    }
+
+    return good && fflush(stdout) == 0 ? TOOL_OK : TOOL_REFUSED;
 }
 
 
 static int
 sign(const options_t *o)
 {
-    static uint8_t    memory[MEMORY], buffer[CLAIMS_MAX + 1];
     dg_span_t         text;
     dg_diag_t         diag = { 0 };
-    dg_arena_t        arena;
+    dg_arena_t        arena = tool_arena(MEMORY);
     const dg_json_t  *claims;
 
-    if (!read_claims(o->last, buffer, &text)) {
-        return fail("the claims cannot be read, or are above %d bytes",
-                    CLAIMS_MAX);
+    if (!read_argument(o->last, CLAIMS_MAX, &text)) {
+        return TOOL_USAGE;
     }
 
-    dg_arena_init(&arena, memory, sizeof(memory));
-
     if (dg_json_parse(&arena, text, NULL, &diag, &claims) != DG_OK) {
-        return fail("claims, line %u, column %u: %s", diag.line, diag.column,
-                    diag.text);
+        tool_complain("claims, line %u, column %u: %s", diag.line,
+                      diag.column, diag.text);
+        return TOOL_REFUSED;
     }
 
     if (claims->type != DG_JSON_OBJECT) {
-        return fail("the claims are not a JSON object");
+        tool_complain("the claims are not a JSON object");
+        return TOOL_REFUSED;
     }
 
     return sign_claims(o, claims);
 }
 
 
-static bool
-take_option(const char *argument, options_t *o)
+static void
+print_line(const char *name, dg_span_t value)
 {
-    char  *end;
+    printf("%s: ", name);
+    tool_print_json(value);
+    putchar('\n');
+}
 
-    if (strcmp(argument, "--force") == 0) {
-        o->force = true;
-        return strcmp(o->command, "keygen") == 0;
+
+static void
+print_caller(const dg_caller_t *caller)
+{
+    print_line("arn", caller->arn);
+
+    for (size_t i = 0; i < caller->claim_count; i++) {
+        printf("claim ");
+        tool_print_json(caller->claims[i].name);
+        printf(" = ");
+        tool_print_json(caller->claims[i].value);
+        putchar('\n');
+    }
+}
+
+
+static int
+judge(const options_t *o, const dg_jwks_t *keys, dg_span_t token)
+{
+    size_t             which;
+    dg_span_t          audience = dg_span_cstr(o->audience);
+    dg_diag_t          diag = { 0 };
+    dg_arena_t         arena = tool_arena(MEMORY);
+    dg_caller_t        caller;
+    dg_issuer_t        issuer = {
+        .name = DG_SPAN("trial"), .url = dg_span_cstr(o->issuer),
+        .audiences = &audience, .audience_count = 1,
+        .algorithms = DG_JWS_ANY_ALGORITHM,
+        .account = DG_SPAN("000000000000")
+    };
+    dg_refusal_t       refusal;
+    dg_token_issuer_t  from = { &issuer, keys };
+    dg_token_rules_t   rules = {
+        &from, 1, (int64_t) time(NULL), DG_SPAN_EMPTY
+    };
+
+    if (dg_issuer_check_config(&issuer, &diag) != DG_OK) {
+        tool_complain("%s", diag.text);
+        return TOOL_USAGE;
     }
 
-    if (strcmp(o->command, "sign") != 0) {
-        return false;
+    refusal = dg_token_verify(&rules, token, &arena, &caller, &which);
+
+    if (refusal == DG_ALLOWED) {
+        puts("allowed");
+        print_caller(&caller);
+        return TOOL_OK;
     }
 
-    if (strncmp(argument, "--typ=", 6) == 0) {
-        o->typ = argument + 6;
-        return true;
+    printf("refused: %s: %s\n", dg_refusal_info(refusal)->name,
+           dg_refusal_info(refusal)->remedy);
+    print_line("subject", caller.subject);
+
+    return TOOL_REFUSED;
+}
+
+
+static int
+verify(const options_t *o, const char *jwks, const char *argument)
+{
+    int         status;
+    dg_span_t   text, token;
+    dg_diag_t   diag = { 0 };
+    dg_jwks_t  *keys;
+    dg_arena_t  arena = tool_arena(MEMORY);
+
+    if (o->issuer == NULL || o->audience == NULL) {
+        return wrong_usage();
     }
 
-    if (strncmp(argument, "--lifetime=", 11) == 0) {
-        o->lifetime = strtoll(argument + 11, &end, 10);
-        return *end == '\0' && o->lifetime > 0 && o->lifetime <= LIFETIME_MAX;
+    if (!tool_read(jwks, DG_JWKS_TEXT_MAX, &text)
+        || !read_argument(argument, DG_JWS_TOKEN_MAX + 2, &token))
+    {
+        return TOOL_USAGE;
     }
 
-    return false;
+    if (dg_jwks_load(&arena, text, &keys, &diag) != DG_OK) {
+        tool_complain("%s, line %u, column %u: %s", jwks, diag.line,
+                      diag.column, diag.text);
+        return TOOL_REFUSED;
+    }
+
+    status = judge(o, keys, token);
+    dg_jwks_release(keys);
+
+    return status;
 }
 
 
 static bool
-take_arguments(int argc, char *const *argv, options_t *o)
+take_lifetime(options_t *o)
 {
-    int  i = 2;
+    uint64_t  seconds;
 
-    o->command = argv[1];
-    o->typ = "JWT";
-
-    while (i < argc && strncmp(argv[i], "--", 2) == 0) {
-        if (!take_option(argv[i++], o)) {
-            return false;
-        }
+    if (o->lifetime_text == NULL) {
+        return true;
     }
 
-    if (argc - i != 4) {
+    if (!dg_span_to_u64(dg_span_cstr(o->lifetime_text), &seconds)
+        || seconds == 0 || seconds > LIFETIME_MAX)
+    {
         return false;
     }
 
-    for (size_t k = 0; k < sizeof(algorithms) / sizeof(*algorithms); k++) {
-        if (strcmp(argv[i], algorithms[k].name) == 0) {
-            o->algorithm = &algorithms[k];
+    o->lifetime = (int64_t) seconds;
+    return true;
+}
+
+
+/* keygen and sign have the same operands, but each its own options. */
+static int
+make(options_t *o, const char *command, const char **operands)
+{
+    const bool    signs = strcmp(command, "sign") == 0;
+    const size_t  count = sizeof(algorithms) / sizeof(algorithms[0]);
+
+    for (size_t i = 0; i < count; i++) {
+        if (strcmp(operands[0], algorithms[i].name) == 0) {
+            o->algorithm = &algorithms[i];
         }
     }
 
-    o->kid = argv[i + 1];
-    o->pem = argv[i + 2];
-    o->last = argv[i + 3];
+    o->kid = operands[1];
+    o->pem = operands[2];
+    o->last = operands[3];
 
-    return o->algorithm != NULL;
+    if (o->algorithm == NULL || o->issuer || o->audience
+        || (signs ? o->force : o->lifetime_text || o->typ)
+        || !take_lifetime(o))
+    {
+        return wrong_usage();
+    }
+
+    o->typ = o->typ ? o->typ : "JWT";
+    return signs ? sign(o) : keygen(o);
+}
+
+
+static int
+run(options_t *o, const char **operands, size_t count)
+{
+    const char  *command = count ? operands[0] : "";
+
+    if (o->help) {
+        fputs(help, stdout);
+        return TOOL_OK;
+    }
+
+    if (count == 5 && (strcmp(command, "keygen") == 0
+                       || strcmp(command, "sign") == 0))
+    {
+        return make(o, command, operands + 1);
+    }
+
+    if (count == 3 && strcmp(command, "verify") == 0) {
+        return verify(o, operands[1], operands[2]);
+    }
+
+    return wrong_usage();
 }
 
 
 int
 main(int argc, char **argv)
 {
-    options_t  options = { 0 };
+    int            status;
+    size_t         count;
+    options_t      o = { 0 };
+    const char    *operands[OPERANDS];
+    tool_option_t  options[] = {
+        { "--lifetime", &o.lifetime_text, NULL },
+        { "--typ", &o.typ, NULL },
+        { "--issuer", &o.issuer, NULL },
+        { "--audience", &o.audience, NULL },
+        { "--force", NULL, &o.force },
+        { "--help", NULL, &o.help }
+    };
 
-    if (argc == 2 && strcmp(argv[1], "--help") == 0) {
-        fputs(help, stdout);
-        return EXIT_SUCCESS;
-    }
+    tool_init("deskgate-token");
+    status = tool_options(argc, argv, options,
+                          sizeof(options) / sizeof(options[0]), operands,
+                          OPERANDS, &count)
+             ? run(&o, operands, count) : TOOL_USAGE;
+    tool_end();
 
-    if (argc < 2 || !take_arguments(argc, argv, &options)) {
-        return wrong_usage();
-    }
-
-    if (strcmp(options.command, "keygen") == 0) {
-        return keygen(&options);
-    }
-
-    return strcmp(options.command, "sign") == 0 ? sign(&options)
-                                                : wrong_usage();
+    return status;
 }
