@@ -4,6 +4,8 @@
 
 #include "dg_codec.h"
 
+#include <string.h>
+
 #define INVALID   0xff  /* of no alphabet: foreign to both */
 #define STD_ONLY  0x40
 #define URL_ONLY  0x80
@@ -326,12 +328,33 @@ utf8_sequence(const uint8_t *p, size_t left)
 }
 
 
+/* How many bytes of ASCII there are at the start, in whole words. */
+static size_t
+ascii_words(dg_span_t s)
+{
+    size_t    i = 0;
+    uint64_t  w;
+
+    while (s.len - i >= sizeof(w)) {
+        memcpy(&w, s.data + i, sizeof(w));
+
+        if (w & UINT64_C(0x8080808080808080)) {
+            break;
+        }
+
+        i += sizeof(w);
+    }
+
+    return i;
+}
+
+
 bool
 dg_utf8_valid(dg_span_t s)
 {
     size_t  n;
 
-    for (size_t i = 0; i < s.len; i += n) {
+    for (size_t i = ascii_words(s); i < s.len; i += n) {
         n = utf8_sequence(s.data + i, s.len - i);
         if (n == 0) {
             return false;

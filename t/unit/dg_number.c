@@ -28,6 +28,39 @@ text_of(double value)
 }
 
 
+/* Every thousandth of a second of a stretch of time, and smaller ones. */
+static void
+thousandths(void)
+{
+    unsigned  wrong = 0;
+
+    for (unsigned i = 1; i < 20000; i++) {
+        char    want[DG_NUMBER_TEXT];
+        size_t  len;
+
+        if (i % 1000 == 0) {
+            continue;
+        }
+
+        len = (size_t) snprintf(want, sizeof(want), "17760000%02u.%03u",
+                                i / 1000, i % 1000);
+        while (want[len - 1] == '0') {
+            len--;
+        }
+
+        wrong += !dg_span_equal(text_of(1776000000 + (double) i / 1000),
+                                dg_span(want, len));
+    }
+
+    is_int(wrong, 0, "times to the millisecond");
+    is_text(text_of(0.001), "0.001", "a thousandth");
+    is_text(text_of(-0.05), "-0.05", "negative");
+    is_text(text_of(0.0004), "0.0004", "less than half of one");
+    is_text(text_of(0.0009), "0.0009", "more than half of one");
+    is_text(text_of(1.0009765625), "1.0009765625", "between two");
+}
+
+
 static void
 round_trips(void)
 {
@@ -77,6 +110,7 @@ main(void)
     is_text(text_of((double) NAN), "refused", "NaN");
     is_text(text_of((double) -INFINITY), "refused", "infinity");
     round_trips();
+    thousandths();
 
     dg_number_write_negative(&w, 0);
     is_text(dg_written(&w), "-1", "-1");
