@@ -1,5 +1,5 @@
 /*
- * Every way in which a call can be refused: one enum, one table (D9, D10).
+ * Every way in which a call can be refused: one enum, one table.
  *
  * The table gives the code's name (in the error log, the record and the
  * status counters), the AWS error name, the status class and the text for
@@ -19,7 +19,7 @@ typedef enum {
     DG_REFUSE_UNKNOWN_OPERATION,       /* no operation of a listed service */
     DG_REFUSE_AMBIGUOUS_OPERATION,     /* target and rpc-v2 path, or two */
     DG_REFUSE_ACTION_DISAGREES,        /* Action/Version beside the target */
-    DG_REFUSE_PATH_NOT_PLAIN,          /* D7 */
+    DG_REFUSE_PATH_NOT_PLAIN,          /* segments unlike nginx sees */
     DG_REFUSE_HOST_NOT_LISTED,
     DG_REFUSE_TOO_MANY_HEADERS,
     DG_REFUSE_HEADER_FORBIDDEN,        /* a header only deskgate may set */
@@ -60,7 +60,7 @@ typedef enum {
     DG_REFUSE_TOKEN_CLAIM,             /* a claim is absent or ill-typed */
     DG_REFUSE_TOKEN_REVOKED,
     DG_REFUSE_ISSUER_UNAVAILABLE,
-    DG_REFUSE_AUTHENTICATION_RATE,     /* D16 */
+    DG_REFUSE_AUTHENTICATION_RATE,     /* too many failures */
 
     /* read body */
     DG_REFUSE_BODY_MALFORMED,          /* not JSON or CBOR */
@@ -88,7 +88,7 @@ typedef enum {
     DG_REFUSE_SENT_DIFFERS,
     DG_REFUSE_UPSTREAM_INSECURE,
 
-    /* answers that nginx made itself (D9) */
+    /* answers that nginx made itself */
     DG_REFUSE_BAD_REQUEST,
     DG_REFUSE_FORBIDDEN,
     DG_REFUSE_NOT_FOUND,
