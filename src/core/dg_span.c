@@ -15,13 +15,6 @@ lower(uint8_t c)
 
 
 dg_span_t
-dg_span(const void *data, size_t len)
-{
-    return (dg_span_t) { data, len };
-}
-
-
-dg_span_t
 dg_span_cstr(const char *s)
 {
     return s ? dg_span(s, strlen(s)) : DG_SPAN_EMPTY;
@@ -40,13 +33,6 @@ dg_span_slice(dg_span_t s, size_t from, size_t to)
     }
 
     return s.data ? dg_span(s.data + from, to - from) : DG_SPAN_EMPTY;
-}
-
-
-bool
-dg_span_equal(dg_span_t a, dg_span_t b)
-{
-    return a.len == b.len && (a.len == 0 || memcmp(a.data, b.data, a.len) == 0);
 }
 
 

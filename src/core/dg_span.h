@@ -12,6 +12,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 typedef struct {
     const uint8_t  *data;
@@ -33,7 +34,13 @@ typedef struct {
 #define DG_SPAN_EMPTY  ((dg_span_t) { NULL, 0 })
 
 
-dg_span_t dg_span(const void *data, size_t len);
+/* The bytes as a span.  Here, because calls would cost more than the work. */
+static inline dg_span_t
+dg_span(const void *data, size_t len)
+{
+    return (dg_span_t) { data, len };
+}
+
 
 /* A span over a NUL-terminated string; NULL gives the empty span. */
 dg_span_t dg_span_cstr(const char *s);
@@ -42,7 +49,12 @@ dg_span_t dg_span_cstr(const char *s);
 dg_span_t dg_span_slice(dg_span_t s, size_t from, size_t to);
 
 /* Not constant time: never for secrets (see dg_equal_secret in dg_crypto.h) */
-bool dg_span_equal(dg_span_t a, dg_span_t b);
+static inline bool
+dg_span_equal(dg_span_t a, dg_span_t b)
+{
+    return a.len == b.len
+           && (a.len == 0 || memcmp(a.data, b.data, a.len) == 0);
+}
 
 /* ASCII letters compare without case. */
 bool dg_span_equal_nocase(dg_span_t a, dg_span_t b);
