@@ -29,6 +29,11 @@ foreach my $module (@modules) {
         if $ENV{DESKGATE_ASAN};
 
     is_deeply(\@defined, \@wanted, "$module shows nginx's three symbols only");
+
+    my @missing = grep { /\b(dg_|ngx_http_deskgate)/ }
+        split /\n/, `nm -D -u '$path'`;
+
+    is_deeply(\@missing, [], "$module lacks nothing of ours");
 }
 
 foreach my $order ([0, 1], [1, 0]) {
