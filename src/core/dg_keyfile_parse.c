@@ -124,7 +124,7 @@ index_keys(loader_t *l, const dg_json_t *list)
 {
     dg_keyfile_t     *set = l->set;
     uint32_t         *principals, *users;
-    const dg_json_t  *m = list->first;
+    const dg_json_t  *m = list->first;  /* of the key of that index */
 
     set->slots = dg_arena_calloc(l->arena, set->mask + 1, sizeof(uint32_t));
     principals = dg_arena_calloc(l->arena, set->mask + 1, sizeof(uint32_t));
@@ -134,7 +134,7 @@ index_keys(loader_t *l, const dg_json_t *list)
         return no_memory(l);
     }
 
-    for (size_t i = 0; i < set->count; i++, m = m->next) {
+    for (size_t i = 0; m != NULL; i++, m = m->next) {
         const dg_key_t  *key = &set->keys[i], *other;
 
         other = put(set, set->slots, i, id_of);
