@@ -103,17 +103,18 @@ siphash_byte(siphash_t *h, uint8_t byte)
 }
 
 
+/* Whole words are shifted in wherever the bytes before them ended. */
 static void
 siphash_update(siphash_t *h, const uint8_t *data, size_t len)
 {
-    size_t  i = 0;
-
-    while (i < len && (h->total & 7)) {
-        siphash_byte(h, data[i++]);
-    }
+    size_t    i = 0;
+    unsigned  shift = (unsigned) (8 * (h->total & 7));
+    uint64_t  word;
 
     for ( /* void */ ; len - i >= 8; i += 8) {
-        siphash_absorb(h, siphash_word(data + i));
+        word = siphash_word(data + i);
+        siphash_absorb(h, h->pending | word << shift);
+        h->pending = shift ? word >> (64 - shift) : 0;
         h->total += 8;
     }
 
