@@ -474,7 +474,7 @@ check_integer(dg_inspect_t *in, const dg_shape_t *shape, dg_span_t text)
         return;
     }
 
-    check_number(in, shape, text);
+    check_bounds(in, shape, (double) value, "value");
 }
 
 

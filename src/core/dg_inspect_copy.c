@@ -96,7 +96,7 @@ write_name(dg_writer_t *w, dg_span_t name)
 
 
 static void
-write_member(dg_writer_t *w, dg_span_t name)
+write_lower_name(dg_writer_t *w, dg_span_t name)
 {
     size_t  at = w->len + 1;
 
@@ -127,7 +127,35 @@ dg_inspect_copy_name(dg_inspect_t *in, dg_span_t name, bool is_member)
 {
     dg_err_t  err = dg_inspect_copy_comma(in);
 
-    return err ? err : put(in, name, is_member ? write_member : write_name);
+    return err ? err : put(in, name, is_member ? write_lower_name
+                                               : write_name);
+}
+
+
+/* Room for all of it as a rule, so that one look at the buffer is enough. */
+dg_err_t
+dg_inspect_copy_member(dg_inspect_t *in, const dg_member_t *member)
+{
+    dg_writer_t  *w = &in->copy.w;
+    dg_span_t     name = member->record_name;
+    dg_err_t      err;
+
+    if (is_off(in)) {
+        return DG_OK;
+    }
+
+    if (w->cap - w->len > name.len) {
+        if (w->data[w->len - 1] != '{') {
+            w->data[w->len++] = ',';
+        }
+
+        memcpy(w->data + w->len, name.data, name.len);
+        w->len += name.len;
+        return DG_OK;
+    }
+
+    err = dg_inspect_copy_comma(in);
+    return err ? err : put(in, name, dg_write_span);
 }
 
 
@@ -141,6 +169,14 @@ dg_inspect_copy_string(dg_inspect_t *in, dg_span_t text)
 dg_err_t
 dg_inspect_copy_raw(dg_inspect_t *in, dg_span_t text)
 {
+    dg_writer_t  *w = &in->copy.w;
+
+    if (!is_off(in) && w->cap - w->len >= text.len) {
+        memcpy(w->data + w->len, text.data, text.len);
+        w->len += text.len;
+        return DG_OK;
+    }
+
     return put(in, text, dg_write_span);
 }
 

@@ -9,8 +9,10 @@
 static bool
 below(const dg_inspect_value_t *v, dg_span_t path, dg_span_t *rest)
 {
-    if (v->path.len <= path.len || !dg_span_starts_with(v->path, path)
-        || v->path.data[path.len] != '/')
+    /* the slash first: it is the cheapest look at most paths */
+
+    if (v->path.len <= path.len || v->path.data[path.len] != '/'
+        || !dg_span_starts_with(v->path, path))
     {
         return false;
     }
@@ -72,13 +74,9 @@ gather_tags(const dg_inspect_t *in, dg_inspect_tag_t *out)
             continue;
         }
 
-        if (out != NULL) {
-            out[count].key = is_map ? rest : v->text;
-            out[count].value = is_map ? v->text : tag_value(r, i, path);
-            out[count].item = v->item;
-        }
-
-        count++;
+        out[count].key = is_map ? rest : v->text;
+        out[count].value = is_map ? v->text : tag_value(r, i, path);
+        out[count++].item = v->item;
     }
 
     return count;
@@ -92,20 +90,36 @@ gather_tag_keys(const dg_inspect_t *in, dg_inspect_tag_t *out)
     size_t                  i, count = 0;
 
     for (i = 0; i < r->value_count; i++) {
-        if (!dg_span_equal(r->values[i].path, in->call->operation->tag_keys)) {
-            continue;
-        }
-
-        if (out != NULL) {
+        if (dg_span_equal(r->values[i].path, in->call->operation->tag_keys)) {
             out[count].key = r->values[i].text;
             out[count].value = DG_SPAN_EMPTY;
-            out[count].item = r->values[i].item;
+            out[count++].item = r->values[i].item;
         }
-
-        count++;
     }
 
     return count;
+}
+
+
+/*
+ * How many values may be tags or tag keys, by a look at one byte of their
+ * paths: most calls have none.
+ */
+static size_t
+candidates(const dg_inspect_t *in)
+{
+    const dg_operation_t      *o = in->call->operation;
+    const dg_inspect_value_t  *v = in->result.values;
+    size_t                     i, n = 0;
+
+    for (i = 0; i < in->result.value_count; i++) {
+        n += (o->tags.len != 0 && v[i].path.len > o->tags.len
+              && v[i].path.data[o->tags.len] == '/')
+             || (o->tag_keys.len != 0
+                 && v[i].path.len == o->tag_keys.len);
+    }
+
+    return n;
 }
 
 
@@ -114,40 +128,32 @@ dg_inspect_tags(dg_inspect_t *in)
 {
     const dg_operation_t  *o = in->call->operation;
     dg_inspect_tag_t      *tags, *keys;
-    size_t                 i, tag_count, key_count;
+    size_t                 i, tag_count, key_count, most = candidates(in);
 
-    tag_count = o->tags.len ? gather_tags(in, NULL) : 0;
-    key_count = o->tag_keys.len ? gather_tag_keys(in, NULL) : 0;
-
-    if (tag_count + key_count == 0) {
+    if (most == 0) {
         return DG_OK;
     }
 
-    tags = dg_arena_calloc(in->arena, tag_count + 1, sizeof(*tags));
-    keys = dg_arena_calloc(in->arena, tag_count + key_count, sizeof(*keys));
+    tags = dg_arena_alloc(in->arena, most * sizeof(*tags));
+    keys = dg_arena_alloc(in->arena, 2 * most * sizeof(*keys));
 
     if (tags == NULL || keys == NULL) {
         return DG_ERR_MEMORY;
     }
 
-    if (tag_count != 0) {
-        (void) gather_tags(in, tags);
-    }
-
-    if (key_count != 0) {
-        (void) gather_tag_keys(in, keys);
-    }
+    tag_count = o->tags.len ? gather_tags(in, tags) : 0;
+    key_count = o->tag_keys.len ? gather_tag_keys(in, keys) : 0;
 
     /* the keys of tags that are set count as tag keys, too */
     for (i = 0; i < tag_count; i++) {
-        keys[key_count + i] = tags[i];
-        keys[key_count + i].value = DG_SPAN_EMPTY;
+        keys[key_count] = tags[i];
+        keys[key_count++].value = DG_SPAN_EMPTY;
     }
 
     in->result.tags = tags;
     in->result.tag_count = tag_count;
     in->result.tag_keys = keys;
-    in->result.tag_key_count = tag_count + key_count;
+    in->result.tag_key_count = key_count;
     return DG_OK;
 }
 

@@ -25,11 +25,11 @@ typedef struct {
     bool                is_batch;
     bool                mutes;     /* hidden from the copy from here on */
     bool                sensitive; /* so is everything inside */
-    bool                has_items; /* something was copied: comma needed */
     uint64_t            keyed;     /* members named so far */
     uint64_t            present;   /* members with a value */
     uint64_t           *more;      /* both, for shapes with many members */
-    size_t              more_room; /* words allocated */
+    size_t              present_count;
+    size_t              required_count; /* of those present */
 } dg_inspect_frame_t;
 
 /* The redacted copy. */
@@ -85,6 +85,28 @@ struct dg_inspect_s {
 
 extern const dg_visitor_t  dg_inspect_visitor;
 
+
+/* Frames and values (dg_inspect_frame.c) */
+
+DG_MUST_USE dg_err_t dg_inspect_push(dg_inspect_t *in,
+    const dg_shape_t *shape, bool is_list, bool mutes, bool sensitive);
+
+/* Which of a structure's members had a name, and which a value. */
+bool dg_inspect_is_keyed(dg_inspect_frame_t *f, const dg_member_t *m);
+bool dg_inspect_is_present(dg_inspect_frame_t *f, const dg_member_t *m);
+void dg_inspect_set_keyed(dg_inspect_frame_t *f, const dg_member_t *m);
+void dg_inspect_set_present(dg_inspect_frame_t *f, const dg_member_t *m);
+
+/* The path of the member that comes. */
+DG_MUST_USE dg_err_t dg_inspect_set_path(dg_inspect_t *in,
+    const dg_inspect_frame_t *f, dg_span_t name);
+
+DG_MUST_USE dg_err_t dg_inspect_collect(dg_inspect_t *in,
+    dg_inspect_frame_t *f, dg_span_t text, bool is_unknown);
+
+
+/* The walk (dg_inspect_visit.c) */
+
 /* Prepares the walk; the arrays stay uninitialised. */
 DG_MUST_USE dg_err_t dg_inspect_start(dg_inspect_t *in, dg_arena_t *arena,
     const dg_shape_t *root);
@@ -138,9 +160,11 @@ DG_MUST_USE dg_err_t dg_inspect_copy_start(dg_inspect_t *in);
 /* The comma before an item of a list. */
 DG_MUST_USE dg_err_t dg_inspect_copy_comma(dg_inspect_t *in);
 
-/* Comma and name; a member's name begins in lower case, as CloudTrail's do. */
+/* Comma and name; one that stands for a member begins in lower case. */
 DG_MUST_USE dg_err_t dg_inspect_copy_name(dg_inspect_t *in, dg_span_t name,
     bool is_member);
+DG_MUST_USE dg_err_t dg_inspect_copy_member(dg_inspect_t *in,
+    const dg_member_t *member);
 DG_MUST_USE dg_err_t dg_inspect_copy_string(dg_inspect_t *in, dg_span_t text);
 DG_MUST_USE dg_err_t dg_inspect_copy_raw(dg_inspect_t *in, dg_span_t text);
 

@@ -10,7 +10,6 @@
 
 #include <string.h>
 
-#define VALUES_START      16
 #define UNKNOWN_NAME_MAX  64   /* bytes kept of a name that is no member's */
 
 
@@ -18,189 +17,6 @@ static dg_inspect_frame_t *
 top(dg_inspect_t *in)
 {
     return &in->frames[in->depth - 1];
-}
-
-
-static dg_err_t
-room_for_frame(dg_inspect_t *in)
-{
-    dg_inspect_frame_t  *frames;
-    unsigned             room = in->frames_room * 2;
-
-    if (in->depth < in->frames_room) {
-        return DG_OK;
-    }
-
-    if (in->depth > DG_INSPECT_DEPTH_MAX) {
-        return DG_ERR_LIMIT;
-    }
-
-    frames = dg_arena_alloc(in->arena, room * sizeof(*frames));
-    if (frames == NULL) {
-        return DG_ERR_MEMORY;
-    }
-
-    memcpy(frames, in->frames, in->depth * sizeof(*frames));
-    in->frames = frames;
-    in->frames_room = room;
-    return DG_OK;
-}
-
-
-/* Room for one bit a member, twice, when the two words do not do. */
-static dg_err_t
-room_for_members(dg_inspect_t *in, dg_inspect_frame_t *f)
-{
-    size_t  words;
-
-    f->more = NULL;
-
-    if (f->shape == NULL || f->shape->type != DG_SHAPE_STRUCTURE
-        || f->shape->member_count <= DG_INSPECT_SEEN_INLINE)
-    {
-        return DG_OK;
-    }
-
-    words = 2 * ((f->shape->member_count + 63) / 64);
-    f->more = dg_arena_calloc(in->arena, words, sizeof(uint64_t));
-    f->more_room = words;
-
-    in->bytes += words * sizeof(uint64_t);
-    return f->more ? DG_OK : DG_ERR_MEMORY;
-}
-
-
-static dg_err_t
-push(dg_inspect_t *in, const dg_shape_t *shape, bool is_list, bool mutes,
-    bool sensitive)
-{
-    dg_inspect_frame_t  *f;
-    dg_err_t             err = room_for_frame(in);
-
-    if (err != DG_OK) {
-        return err;
-    }
-
-    f = &in->frames[in->depth++];
-    *f = (dg_inspect_frame_t) {
-        .shape = shape, .path_len = in->path_len, .is_list = is_list,
-        .group = ++in->groups, .mutes = mutes, .sensitive = sensitive
-    };
-
-    if (is_list && shape != NULL) {
-        f->member = shape->element;
-    }
-
-    if (mutes) {
-        in->copy.muted++;
-    }
-
-    return room_for_members(in, f);
-}
-
-
-dg_err_t
-dg_inspect_start(dg_inspect_t *in, dg_arena_t *arena, const dg_shape_t *root)
-{
-    in->arena = arena;
-    in->root = root;
-    in->item = DG_INSPECT_NO_ITEM;
-    in->frames_room = DG_INSPECT_FRAMES_START;
-    in->frames = dg_arena_alloc(arena,
-                                in->frames_room * sizeof(*in->frames));
-
-    if (in->frames == NULL) {
-        return DG_ERR_MEMORY;
-    }
-
-    return push(in, root, false, false, false);
-}
-
-
-/* The bit of a member in a frame; which: 0 keyed, 1 present. */
-static uint64_t *
-member_word(dg_inspect_frame_t *f, const dg_member_t *m, int which,
-    uint64_t *bit)
-{
-    size_t  i = (size_t) (m - f->shape->members);
-
-    *bit = (uint64_t) 1 << (i % 64);
-
-    if (f->more != NULL) {
-        return &f->more[(i / 64) * 2 + (size_t) which];
-    }
-
-    return which ? &f->present : &f->keyed;
-}
-
-
-static bool
-has_member(dg_inspect_frame_t *f, const dg_member_t *m, int which)
-{
-    uint64_t  bit, *word = member_word(f, m, which, &bit);
-
-    return (*word & bit) != 0;
-}
-
-
-static void
-mark_member(dg_inspect_frame_t *f, const dg_member_t *m, int which)
-{
-    uint64_t  bit, *word = member_word(f, m, which, &bit);
-
-    *word |= bit;
-}
-
-
-static dg_err_t
-set_path(dg_inspect_t *in, const dg_inspect_frame_t *f, dg_span_t name)
-{
-    size_t  at = f->path_len;
-
-    if (name.len >= DG_INSPECT_PATH_MAX - at) {
-        return DG_ERR_LIMIT;
-    }
-
-    if (at != 0) {
-        in->path[at++] = '/';
-    }
-
-    memcpy(in->path + at, name.data, name.len);
-    in->path_len = at + name.len;
-    return DG_OK;
-}
-
-
-dg_err_t
-dg_inspect_add_unknown(dg_inspect_t *in, dg_span_t path)
-{
-    dg_span_t  copy;
-    size_t     i;
-
-    for (i = 0; i < in->result.unknown_count; i++) {
-        if (dg_span_equal(in->unknown[i], path)) {
-            return DG_OK;
-        }
-    }
-
-    if (in->result.unknown_count == DG_INSPECT_UNKNOWN_MAX) {
-        return DG_ERR_LIMIT;
-    }
-
-    if (in->unknown == NULL) {
-        in->unknown = dg_arena_alloc(in->arena, DG_INSPECT_UNKNOWN_MAX
-                                                * sizeof(dg_span_t));
-    }
-
-    copy = dg_arena_copy(in->arena, path);
-
-    if (in->unknown == NULL || copy.data == NULL) {
-        return DG_ERR_MEMORY;
-    }
-
-    in->unknown[in->result.unknown_count++] = copy;
-    in->result.unknown = in->unknown;
-    return DG_OK;
 }
 
 
@@ -220,7 +36,7 @@ unknown_key(dg_inspect_t *in, dg_inspect_frame_t *f, dg_span_t name)
     f->member = NULL;
 
     /* a longer name than any path has is cut: it names nothing anyway */
-    err = set_path(in, f, dg_span_slice(name, 0, UNKNOWN_NAME_MAX));
+    err = dg_inspect_set_path(in, f, dg_span_slice(name, 0, UNKNOWN_NAME_MAX));
     if (err != DG_OK) {
         return err;
     }
@@ -271,16 +87,16 @@ structure_key(dg_inspect_t *in, dg_inspect_frame_t *f, dg_span_t name)
         return unknown_key(in, f, name);
     }
 
-    if (has_member(f, m, 0)) {
+    if (dg_inspect_is_keyed(f, m)) {
         /* which of the two would count is anybody's guess */
         in->hard_error = true;
         dg_inspect_member_error(in, m->wire_name,
                                 "Member must not be given under two names");
     }
 
-    mark_member(f, m, 0);
+    dg_inspect_set_keyed(f, m);
     f->member = m;
-    return set_path(in, f, m->wire_name);
+    return dg_inspect_set_path(in, f, m->wire_name);
 }
 
 
@@ -295,7 +111,7 @@ map_key(dg_inspect_t *in, dg_inspect_frame_t *f, dg_span_t name)
     err = dg_inspect_check_scalar(in, f->member->shape, DG_SCALAR_STRING,
                                   name, &unknown);
     f->member = f->shape->element;
-    return err ? err : set_path(in, f, name);
+    return err ? err : dg_inspect_set_path(in, f, name);
 }
 
 
@@ -373,7 +189,7 @@ copy_name(dg_inspect_t *in, const dg_inspect_frame_t *f)
         return DG_OK;
     }
 
-    return dg_inspect_copy_name(in, f->member->name, true);
+    return dg_inspect_copy_member(in, f->member);
 }
 
 
@@ -385,102 +201,6 @@ copy_hidden(dg_inspect_t *in, const dg_inspect_frame_t *f)
     return err ? err
                : dg_inspect_copy_raw(in,
                                      DG_SPAN("\"" DG_INSPECT_HIDDEN "\""));
-}
-
-
-static dg_err_t
-room_for_value(dg_inspect_t *in)
-{
-    dg_inspect_value_t  *values;
-    size_t               room = in->values_room ? in->values_room * 2
-                                                : VALUES_START;
-
-    if (in->result.value_count < in->values_room) {
-        return DG_OK;
-    }
-
-    if (room > DG_INSPECT_VALUES_MAX) {
-        return DG_ERR_LIMIT;
-    }
-
-    values = dg_arena_alloc(in->arena, room * sizeof(*values));
-    if (values == NULL) {
-        return DG_ERR_MEMORY;
-    }
-
-    if (in->values != NULL) {
-        memcpy(values, in->values, in->values_room * sizeof(*values));
-    }
-
-    in->values = values;
-    in->values_room = room;
-    return DG_OK;
-}
-
-
-/* The path of the value that comes, copied once for all items of a list. */
-static dg_span_t
-kept_path(dg_inspect_t *in, dg_inspect_frame_t *f)
-{
-    dg_span_t  copy;
-
-    if (f->is_list && f->path_copy.data != NULL) {
-        return f->path_copy;
-    }
-
-    copy = dg_arena_copy(in->arena, current_path(in));
-    in->bytes += copy.len;
-
-    if (f->is_list) {
-        f->path_copy = copy;
-    }
-
-    return copy;
-}
-
-
-static dg_err_t
-collect(dg_inspect_t *in, dg_inspect_frame_t *f, dg_span_t text,
-    bool is_unknown)
-{
-    dg_inspect_value_t  *v;
-    dg_err_t             err;
-    size_t               skip;
-
-    in->bytes += text.len;
-
-    if (in->bytes > DG_INSPECT_BYTES_MAX) {
-        return DG_ERR_LIMIT;
-    }
-
-    err = room_for_value(in);
-    if (err != DG_OK) {
-        return err;
-    }
-
-    v = &in->values[in->result.value_count];
-    v->path = kept_path(in, f);
-    v->text = dg_arena_copy(in->arena, text);
-
-    if (v->path.data == NULL || v->text.data == NULL) {
-        return DG_ERR_MEMORY;
-    }
-
-    skip = in->item != DG_INSPECT_NO_ITEM && v->path.len > in->item_path
-           ? in->item_path : 0;
-    v->name = dg_span_slice(v->path, skip, v->path.len);
-    v->item = in->item;
-    v->group = f->group;
-    v->sensitive = f->sensitive || f->member->sensitive;
-    v->is_unknown = is_unknown;
-    in->result.value_count++;
-    in->result.values = in->values;
-
-    if (f->member->idempotency_token) {
-        in->result.client_token = v->text;
-    }
-
-    return DG_OK;
 }
 
 
@@ -590,7 +310,7 @@ member_scalar(dg_inspect_t *in, dg_inspect_frame_t *f, dg_scalar_t kind,
         }
 
         if (m->shape->type != DG_SHAPE_BLOB && kind != DG_SCALAR_BYTES) {
-            err = collect(in, f, text, unknown);
+            err = dg_inspect_collect(in, f, text, unknown);
             if (err != DG_OK) {
                 return err;
             }
@@ -621,7 +341,7 @@ scalar(dg_inspect_t *in, dg_scalar_t kind, dg_span_t text)
     }
 
     if (!f->is_list && !is_map(f)) {
-        mark_member(f, f->member, 1);
+        dg_inspect_set_present(f, f->member);
     }
 
     return is_document(f->member->shape)
@@ -746,7 +466,7 @@ enter(dg_inspect_t *in, bool is_list)
     if (f->member != NULL && !f->is_list && !is_map(f)
         && !is_document(f->shape))
     {
-        mark_member(f, f->member, 1);
+        dg_inspect_set_present(f, f->member);
     }
 
     sensitive = f->sensitive || (f->member != NULL && f->member->sensitive);
@@ -761,7 +481,7 @@ enter(dg_inspect_t *in, bool is_list)
         }
     }
 
-    return err ? err : push(in, shape, is_list, hidden, sensitive);
+    return err ? err : dg_inspect_push(in, shape, is_list, hidden, sensitive);
 }
 
 
@@ -790,19 +510,20 @@ static void
 check_structure(dg_inspect_t *in, dg_inspect_frame_t *f)
 {
     const dg_shape_t  *s = f->shape;
-    size_t             i, present = 0;
+    size_t             i;
 
-    for (i = 0; i < s->member_count; i++) {
-        if (has_member(f, &s->members[i], 1)) {
-            present++;
-
-        } else if (s->members[i].required) {
+    for (i = 0; f->required_count < s->required_count
+                && i < s->member_count; i++)
+    {
+        if (s->members[i].required
+            && !dg_inspect_is_present(f, &s->members[i]))
+        {
             dg_inspect_member_error(in, s->members[i].wire_name,
                                     "Member must not be null");
         }
     }
 
-    if (s->is_union && present != 1) {
+    if (s->is_union && f->present_count != 1) {
         f->member = NULL;
         dg_inspect_member_error(in, DG_SPAN_EMPTY,
                                 "Member must have exactly one member set");
@@ -835,9 +556,9 @@ name_payload(dg_inspect_t *in, bool is_list)
         return DG_ERR_SYNTAX;
     }
 
-    mark_member(&in->frames[0], m, 0);
+    dg_inspect_set_keyed(&in->frames[0], m);
     in->frames[0].member = m;
-    return set_path(in, &in->frames[0], m->wire_name);
+    return dg_inspect_set_path(in, &in->frames[0], m->wire_name);
 }
 
 
@@ -1005,10 +726,10 @@ dg_inspect_outside(dg_inspect_t *in, const dg_member_t *member,
         return DG_OK;
     }
 
-    mark_member(f, member, 0);
+    dg_inspect_set_keyed(f, member);
     f->member = member;
 
-    err = set_path(in, f, member->wire_name);
+    err = dg_inspect_set_path(in, f, member->wire_name);
     if (err != DG_OK) {
         return err;
     }

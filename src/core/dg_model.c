@@ -80,22 +80,23 @@ dg_model_shape(const dg_service_t *service, dg_span_t name)
 const dg_member_t *
 dg_model_member(const dg_shape_t *structure, dg_span_t wire_name)
 {
-    size_t  low = 0, high = structure->member_count, mid;
-    int     order;
+    const dg_member_t  *m;
+    size_t              at;
 
-    while (low < high) {
-        mid = low + (high - low) / 2;
-        order = dg_span_compare(structure->members[mid].wire_name, wire_name);
+    if (structure->slots == NULL) {
+        return NULL;
+    }
 
-        if (order == 0) {
-            return &structure->members[mid];
-        }
+    /* at most half of the slots are taken, so there is an end */
 
-        if (order < 0) {
-            low = mid + 1;
+    for (at = dg_model_hash(wire_name) & structure->slot_mask;
+         structure->slots[at] != 0;
+         at = (at + 1) & structure->slot_mask)
+    {
+        m = &structure->members[structure->slots[at] - 1];
 
-        } else {
-            high = mid;
+        if (dg_span_equal(m->wire_name, wire_name)) {
+            return m;
         }
     }
 

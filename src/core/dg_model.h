@@ -63,6 +63,8 @@ typedef enum {
 struct dg_member_s {
     dg_span_t          name;           /* the SDK's name */
     dg_span_t          wire_name;      /* what stands in the body or query */
+    dg_span_t          record_name;    /* as written in records, ready to
+                                          copy: "workspaceId": */
     const dg_shape_t  *shape;
     dg_location_t      location;
     bool               required;
@@ -83,6 +85,10 @@ struct dg_shape_s {
 
     dg_member_t       *members;        /* structures, by wire_name */
     size_t             member_count;
+    size_t             required_count; /* of the members */
+    uint16_t          *slots;          /* 1 + index of a member by a hash of
+                                          its wire_name; 0: none */
+    size_t             slot_mask;      /* slots - 1, a power of two less 1 */
     dg_member_t       *element;        /* lists: item; maps: value */
     dg_member_t       *map_key;
 
@@ -103,7 +109,8 @@ struct dg_shape_s {
 /* A resource type that an operation touches (overlay). */
 typedef struct {
     dg_span_t          type;           /* "workspaceid" */
-    dg_span_t          arn;            /* "arn:P:workspaces:R:A:workspace/${id}" */
+    dg_span_t          arn;            /* "arn:P:workspaces:R:A:
+                                          workspace/${id}" */
     const dg_span_t   *members;        /* paths without list marks:
                                           "TerminateWorkspaceRequests
                                           /WorkspaceId"; none: created here */
@@ -167,10 +174,20 @@ struct dg_service_s {
                                           members are not checked by them */
 };
 
+/* The hash of dg_shape_t.slots. */
+static inline size_t
+dg_model_hash(dg_span_t name)
+{
+    return name.len == 0 ? 0 : name.len * 31 + name.data[0] * 7
+                               + name.data[name.len / 2] * 5
+                               + name.data[name.len - 1] * 3u;
+}
+
+
 /* Bounds of a model; more is DG_ERR_LIMIT. */
 #define DG_MODEL_TEXT_MAX        (16 * 1024 * 1024)
 #define DG_MODEL_PATTERN_MAX     4096   /* bytes of a pattern */
-#define DG_MODEL_ALIASES_MAX     8      /* of a member */
+#define DG_MODEL_MEMBERS_MAX     16384  /* of a structure */
 #define DG_MODEL_PATH_PARTS_MAX  16     /* of an overlay's member path */
 
 /* Steps that PCRE2 may take for one value (pcre2_set_match_limit). */

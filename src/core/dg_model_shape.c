@@ -183,6 +183,34 @@ read_location(dg_model_build_t *b, const dg_json_t *node, dg_member_t *m)
 }
 
 
+/*
+ * The name as CloudTrail writes it, in lower camel case, quoted and with its
+ * colon: what a record needs at every call is made once.
+ */
+static dg_err_t
+make_record_name(dg_model_build_t *b, dg_member_t *m)
+{
+    size_t       room = 6 * m->name.len + 3;
+    uint8_t     *buffer = dg_arena_alloc(b->scratch, room);
+    dg_writer_t  w;
+
+    if (buffer == NULL) {
+        return DG_ERR_MEMORY;
+    }
+
+    w = dg_writer(buffer, room);
+    dg_json_write_string(&w, m->name);
+    dg_write_char(&w, ':');
+
+    if (buffer[1] >= 'A' && buffer[1] <= 'Z') {
+        buffer[1] = (uint8_t) (buffer[1] + 32);
+    }
+
+    m->record_name = dg_arena_copy(b->arena, dg_written(&w));
+    return m->record_name.data ? DG_OK : DG_ERR_MEMORY;
+}
+
+
 /* What model and overlay say of a member beyond its shape. */
 static dg_err_t
 read_member(dg_model_build_t *b, const dg_json_t *node,
@@ -200,7 +228,8 @@ read_member(dg_model_build_t *b, const dg_json_t *node,
     if ((err = resolve(b, node, &m->shape)) != DG_OK
         || (err = read_location(b, node, m)) != DG_OK
         || (err = dg_model_text(b, node, "locationName", &m->wire_name))
-           != DG_OK)
+           != DG_OK
+        || (err = make_record_name(b, m)) != DG_OK)
     {
         return err;
     }
@@ -280,6 +309,7 @@ read_required(dg_model_build_t *b, const dg_json_t *node, dg_shape_t *shape)
                                  DG_MODEL_NAME(item->text));
         }
 
+        shape->required_count += !member->required;
         member->required = true;
     }
 
@@ -359,6 +389,42 @@ sort_members(dg_model_build_t *b, const dg_json_t *node, dg_shape_t *shape)
 
 
 static dg_err_t
+make_slots(dg_model_build_t *b, const dg_json_t *node, dg_shape_t *shape)
+{
+    size_t  i, at, slots = 4;
+
+    if (shape->member_count > DG_MODEL_MEMBERS_MAX) {
+        return DG_MODEL_FAIL(b, DG_ERR_LIMIT, node,
+                             "shape \"%.*s\" has more than %d members",
+                             DG_MODEL_NAME(node->key), DG_MODEL_MEMBERS_MAX);
+    }
+
+    while (slots < 2 * shape->member_count) {
+        slots *= 2;
+    }
+
+    shape->slots = dg_arena_calloc(b->arena, slots, sizeof(*shape->slots));
+    if (shape->slots == NULL) {
+        return DG_ERR_MEMORY;
+    }
+
+    shape->slot_mask = slots - 1;
+
+    for (i = 0; i < shape->member_count; i++) {
+        at = dg_model_hash(shape->members[i].wire_name) & shape->slot_mask;
+
+        while (shape->slots[at] != 0) {
+            at = (at + 1) & shape->slot_mask;
+        }
+
+        shape->slots[at] = (uint16_t) (i + 1);
+    }
+
+    return DG_OK;
+}
+
+
+static dg_err_t
 read_structure(dg_model_build_t *b, const dg_json_t *node, dg_shape_t *shape)
 {
     const dg_json_t  *members, *n, *overlay;
@@ -390,7 +456,8 @@ read_structure(dg_model_build_t *b, const dg_json_t *node, dg_shape_t *shape)
     }
 
     if ((err = check_overlay_members(b, overlay, shape)) != DG_OK
-        || (err = sort_members(b, node, shape)) != DG_OK)
+        || (err = sort_members(b, node, shape)) != DG_OK
+        || (err = make_slots(b, node, shape)) != DG_OK)
     {
         return err;
     }
