@@ -130,6 +130,9 @@ dg_span_t dg_sandbox_text(const dg_json_t *object, const char *name);
 const dg_shape_t *dg_sandbox_error(const dg_sandbox_call_t *call,
     dg_span_t *code, unsigned *status);
 
+/* The name of the fault in a list of failures, which no model bounds. */
+dg_span_t dg_sandbox_error_name(dg_fault_t fault);
+
 /* A provoked error by name: as above; false when the model has none. */
 bool dg_sandbox_error_named(const dg_operation_t *operation, dg_span_t name,
     const dg_shape_t **shape, dg_span_t *code, unsigned *status);

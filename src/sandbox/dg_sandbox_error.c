@@ -53,6 +53,14 @@ static const struct {
 };
 
 
+dg_span_t
+dg_sandbox_error_name(dg_fault_t fault)
+{
+    return names[fault][0] ? dg_span_cstr(names[fault][0])
+                           : dg_span_cstr(otherwise[fault].code);
+}
+
+
 static unsigned
 shape_status(const dg_shape_t *shape)
 {

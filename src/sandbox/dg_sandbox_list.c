@@ -153,26 +153,51 @@ all_filters(const dg_json_t *entity, const dg_json_t *names,
 }
 
 
-/* The attribute that a member speaks of: its name, a list's without the s. */
-static const dg_json_t *
-attribute_of(dg_sandbox_call_t *call, const dg_json_t *entity,
-    const dg_json_t *member)
+/* True when the attribute at the path, through lists too, is one of them. */
+static bool
+path_holds(const dg_json_t *value, dg_span_t path, const dg_json_t *values)
 {
-    dg_span_t         name = member->key;
-    const dg_json_t  *found;
+    dg_span_t         name, rest = path;
+    const dg_json_t  *item;
 
-    (void) dg_json_string(dg_json_member(call->row, DG_SPAN("filters")), name,
-                          &name);
+    if (value != NULL && value->type == DG_JSON_ARRAY && path.len != 0) {
+        for (item = value->first; item != NULL; item = item->next) {
+            if (path_holds(item, path, values)) {
+                return true;
+            }
+        }
 
-    found = dg_template_path(entity, name);
-
-    if (found == NULL && member->type == DG_JSON_ARRAY
-        && dg_span_ends_with(name, DG_SPAN("s")))
-    {
-        found = dg_template_path(entity, dg_span_slice(name, 0, name.len - 1));
+        return false;
     }
 
-    return found;
+    if (path.len == 0 || !dg_span_split(&rest, '.', &name)) {
+        return any_of(value, values, false);
+    }
+
+    return path_holds(dg_tree_find(value, name), rest, values);
+}
+
+
+/* A member filters by the attribute of its name, a list's without the s. */
+static bool
+member_holds(dg_sandbox_call_t *call, const dg_json_t *entity,
+    const dg_json_t *member)
+{
+    dg_span_t  name = member->key;
+
+    if (dg_json_string(dg_json_member(call->row, DG_SPAN("filters")), name,
+                       &name))
+    {
+        return path_holds(entity, name, member);
+    }
+
+    if (member->type == DG_JSON_ARRAY && dg_tree_find(entity, name) == NULL
+        && dg_span_ends_with(name, DG_SPAN("s")))
+    {
+        name = dg_span_slice(name, 0, name.len - 1);
+    }
+
+    return path_holds(entity, name, member);
 }
 
 
@@ -207,7 +232,7 @@ matches(dg_sandbox_call_t *call, const dg_json_t *entity)
             continue;
         }
 
-        if (!any_of(attribute_of(call, entity, m), m, false)) {
+        if (!member_holds(call, entity, m)) {
             return false;
         }
     }

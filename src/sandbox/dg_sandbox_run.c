@@ -189,13 +189,12 @@ failed_entry(dg_sandbox_call_t *call, const dg_shape_t *shape,
     const dg_json_t *item)
 {
     size_t              i;
-    unsigned            status;
     dg_span_t           code = call->code;
     dg_json_t          *entry = dg_tree_object(&call->tree);
     const dg_member_t  *m;
 
     if (code.len == 0) {
-        (void) dg_sandbox_error(call, &code, &status);
+        code = dg_sandbox_error_name(call->fault);
     }
 
     for (i = 0; i < shape->member_count; i++) {
