@@ -19,8 +19,8 @@ ROOT = pathlib.Path(os.environ['ROOT'])
 HTTP = os.environ['DESKGATE_HTTP']
 HTTPS = os.environ['DESKGATE_HTTPS'] or HTTP
 REGION = os.environ['DESKGATE_REGION']
-DESKTOP = {'DirectoryId': 'd-926722edaf', 'UserName': 'dave',
-           'BundleId': 'wsb-0zsvgp8fc'}
+DESKTOP = {'DirectoryId': 'd-90670ca123', 'UserName': 'dave',
+           'BundleId': 'wsb-bh8rsxt14'}
 
 state = {'number': 0, 'failed': 0}
 
