@@ -412,6 +412,15 @@ check_enum(dg_inspect_t *in, const dg_shape_t *shape, dg_span_t text,
 }
 
 
+/* A character has one to four bytes: most need not be counted. */
+static bool
+is_surely_within(const dg_shape_t *shape, size_t bytes)
+{
+    return (!shape->has_max || (double) bytes <= shape->max)
+           && (!shape->has_min || (double) ((bytes + 3) / 4) >= shape->min);
+}
+
+
 static dg_err_t
 check_string(dg_inspect_t *in, const dg_shape_t *shape, dg_scalar_t kind,
     dg_span_t text, bool *unknown)
@@ -421,7 +430,7 @@ check_string(dg_inspect_t *in, const dg_shape_t *shape, dg_scalar_t kind,
         return DG_OK;
     }
 
-    if (shape->has_min || shape->has_max) {
+    if (!is_surely_within(shape, text.len)) {
         check_bounds(in, shape, (double) characters(text), "length");
     }
 

@@ -121,11 +121,13 @@ member_word(dg_inspect_frame_t *f, const dg_member_t *m, size_t which,
 
 
 bool
-dg_inspect_is_keyed(dg_inspect_frame_t *f, const dg_member_t *m)
+dg_inspect_set_keyed(dg_inspect_frame_t *f, const dg_member_t *m)
 {
     uint64_t  bit, *word = member_word(f, m, 0, &bit);
+    bool      before = (*word & bit) != 0;
 
-    return (*word & bit) != 0;
+    *word |= bit;
+    return before;
 }
 
 
@@ -135,15 +137,6 @@ dg_inspect_is_present(dg_inspect_frame_t *f, const dg_member_t *m)
     uint64_t  bit, *word = member_word(f, m, 1, &bit);
 
     return (*word & bit) != 0;
-}
-
-
-void
-dg_inspect_set_keyed(dg_inspect_frame_t *f, const dg_member_t *m)
-{
-    uint64_t  bit, *word = member_word(f, m, 0, &bit);
-
-    *word |= bit;
 }
 
 

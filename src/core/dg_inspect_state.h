@@ -91,10 +91,12 @@ extern const dg_visitor_t  dg_inspect_visitor;
 DG_MUST_USE dg_err_t dg_inspect_push(dg_inspect_t *in,
     const dg_shape_t *shape, bool is_list, bool mutes, bool sensitive);
 
-/* Which of a structure's members had a name, and which a value. */
-bool dg_inspect_is_keyed(dg_inspect_frame_t *f, const dg_member_t *m);
+/*
+ * Which of a structure's members were named, and which have a value.
+ * set_keyed tells whether the member was named before.
+ */
+bool dg_inspect_set_keyed(dg_inspect_frame_t *f, const dg_member_t *m);
 bool dg_inspect_is_present(dg_inspect_frame_t *f, const dg_member_t *m);
-void dg_inspect_set_keyed(dg_inspect_frame_t *f, const dg_member_t *m);
 void dg_inspect_set_present(dg_inspect_frame_t *f, const dg_member_t *m);
 
 /* The path of the member that comes. */

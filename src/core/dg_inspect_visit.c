@@ -87,14 +87,13 @@ structure_key(dg_inspect_t *in, dg_inspect_frame_t *f, dg_span_t name)
         return unknown_key(in, f, name);
     }
 
-    if (dg_inspect_is_keyed(f, m)) {
+    if (dg_inspect_set_keyed(f, m)) {
         /* which of the two would count is anybody's guess */
         in->hard_error = true;
         dg_inspect_member_error(in, m->wire_name,
                                 "Member must not be given under two names");
     }
 
-    dg_inspect_set_keyed(f, m);
     f->member = m;
     return dg_inspect_set_path(in, f, m->wire_name);
 }
@@ -556,7 +555,7 @@ name_payload(dg_inspect_t *in, bool is_list)
         return DG_ERR_SYNTAX;
     }
 
-    dg_inspect_set_keyed(&in->frames[0], m);
+    (void) dg_inspect_set_keyed(&in->frames[0], m);
     in->frames[0].member = m;
     return dg_inspect_set_path(in, &in->frames[0], m->wire_name);
 }
@@ -726,7 +725,7 @@ dg_inspect_outside(dg_inspect_t *in, const dg_member_t *member,
         return DG_OK;
     }
 
-    dg_inspect_set_keyed(f, member);
+    (void) dg_inspect_set_keyed(f, member);
     f->member = member;
 
     err = dg_inspect_set_path(in, f, member->wire_name);
