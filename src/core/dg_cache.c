@@ -251,6 +251,7 @@ cache_look_value(dg_cache_t *cache, cache_entry_t *entry,
         || cache_lease_held(entry, looker))
     {
         result->state = DG_CACHE_HIT;
+        result->generation = entry->value;
         return;
     }
 

@@ -61,7 +61,7 @@ typedef struct {
 
 typedef struct {
     dg_cache_state_t  state;
-    uint64_t          generation;  /* of the lease (SOFT, LEAD) */
+    uint64_t          generation;  /* of the lease (SOFT, LEAD); HIT: version */
     uint64_t          version;     /* of the value (HIT, SOFT): the generation
                                       that filled it, for dg_cache_drop() */
     size_t            length;      /* of the value; also at DG_ERR_LIMIT */

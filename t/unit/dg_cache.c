@@ -146,6 +146,7 @@ test_ways(void)
     is_int(r.soft, 1000, "soft expiry");
     is_int(r.hard, 2200, "hard expiry");
     is_int(r.version, lead.generation, "its version");
+    is_int(r.generation, lead.generation, "which is nobody's lease");
 
     lead = look_as(cache, 1, 1000, 2, &value);
     is_int(lead.state, DG_CACHE_SOFT, "soft expired: one refreshes");
