@@ -13,7 +13,6 @@
 
 #include "ngx_http_deskgate_compat.h"
 
-#include "core/dg_answer.h"
 #include "core/dg_cache.h"
 #include "core/dg_caller.h"
 #include "core/dg_counters.h"
@@ -455,8 +454,6 @@ ngx_table_elt_t *ngx_http_deskgate_header_out(ngx_http_request_t *r,
     const ngx_str_t *name, const ngx_str_t *value);
 
 /* record, trail */
-ngx_int_t ngx_http_deskgate_read_answer(ngx_http_request_t *r,
-    ngx_http_deskgate_ctx_t *ctx, dg_answer_t *answer);
 ngx_int_t ngx_http_deskgate_log_handler(ngx_http_request_t *r);
 ngx_int_t ngx_http_deskgate_trail_init_worker(ngx_cycle_t *cycle,
     ngx_http_deskgate_main_conf_t *mcf);

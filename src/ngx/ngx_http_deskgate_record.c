@@ -176,8 +176,6 @@ static void
 ngx_http_deskgate_record_outcome(ngx_http_request_t *r,
     ngx_http_deskgate_ctx_t *ctx, dg_record_t *record)
 {
-    dg_answer_t  answer;
-
     record->status = r->headers_out.status;
     record->refusal = ctx->refusal;
 
@@ -201,17 +199,6 @@ ngx_http_deskgate_record_outcome(ngx_http_request_t *r,
         record->error_code = ctx->error_code;
         record->error_message = ctx->message;
         return;
-    }
-
-    if (!ctx->forwarded || ctx->call.operation == NULL) {
-        return;
-    }
-
-    if (ngx_http_deskgate_read_answer(r, ctx, &answer) == NGX_OK) {
-        record->error_code = answer.error_code;
-        record->error_message = answer.error_message;
-        record->response_elements = answer.elements;
-        record->upstream.request_id = answer.request_id;
     }
 }
 
