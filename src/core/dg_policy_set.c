@@ -7,7 +7,7 @@
 #include <string.h>
 
 #define INDEX_ACTIONS  4096      /* actions that are indexed at most */
-#define INDEX_SLOTS    8192      /* a power of two, twice as many */
+#define INDEX_FIRST    16        /* slots, a power of two */
 
 /* Comparing that an index is worth at load; then it stays as it is. */
 #define INDEX_STEPS    200000000
@@ -16,6 +16,7 @@ typedef struct {
     dg_arena_t         *arena;
     dg_policy_set_t    *set;
     dg_policy_index_t  *slots;
+    size_t              mask;       /* slots - 1 */
     size_t              actions;
     size_t              places;     /* in all lists */
     size_t              steps;
@@ -148,7 +149,7 @@ list_action(builder_t *b, dg_policy_index_t *slot, dg_span_t action,
 static bool
 add_action(builder_t *b, dg_span_t action, bool *full)
 {
-    size_t  i = slot_of(b->slots, INDEX_SLOTS - 1, action);
+    size_t  i = slot_of(b->slots, b->mask, action);
 
     *full = b->actions == INDEX_ACTIONS;
 
@@ -207,14 +208,46 @@ add_named_actions(builder_t *b, bool *full)
 }
 
 
+/* How many actions there may be to index, some of them twice. */
+static size_t
+count_actions(const dg_policy_set_t *set,
+    const dg_policy_catalogue_t *catalogue)
+{
+    dg_span_t  action;
+    size_t     n = 0, known = 0;
+
+    while (catalogue != NULL && known < INDEX_ACTIONS
+           && catalogue->action_at(catalogue->ctx, known, &action))
+    {
+        known++;
+    }
+
+    for (size_t i = 0; i < set->place_count; i++) {
+        n += set->places[i].statement->action_count;
+    }
+
+    n += known;
+
+    return n < INDEX_ACTIONS ? n : INDEX_ACTIONS;
+}
+
+
 static dg_err_t
 build_index(dg_arena_t *arena, dg_policy_set_t *set,
     const dg_policy_catalogue_t *catalogue)
 {
     builder_t  b = { .arena = arena, .set = set, .steps = INDEX_STEPS };
     bool       full = false;
+    size_t     slots = INDEX_FIRST, wanted;
 
-    b.slots = dg_arena_calloc(arena, INDEX_SLOTS, sizeof(*b.slots));
+    wanted = 2 * count_actions(set, catalogue);
+
+    while (slots < wanted) {
+        slots *= 2;
+    }
+
+    b.mask = slots - 1;
+    b.slots = dg_arena_calloc(arena, slots, sizeof(*b.slots));
     b.list = dg_arena_calloc(arena, set->place_count + 1, sizeof(*b.list));
 
     if (b.slots == NULL || b.list == NULL
@@ -225,7 +258,7 @@ build_index(dg_arena_t *arena, dg_policy_set_t *set,
     }
 
     set->index = b.slots;
-    set->index_mask = INDEX_SLOTS - 1;
+    set->index_mask = b.mask;
     return DG_OK;
 }
 
