@@ -42,6 +42,7 @@
                                            /* TARGET_TOO_LONG */
 #define DG_SIGV4_HEADERS_MAX         DG_REQUEST_HEADERS_MAX
                                            /* TOO_MANY_HEADERS */
+#define DG_SIGV4_NAMES_MAX           2048  /* bytes of a list of names */
 #define DG_SIGV4_AUTHORIZATION_MAX   4096  /* bytes: SIGNATURE_INCOMPLETE */
 #define DG_SIGV4_ACCESS_KEY_MAX      128
 #define DG_SIGV4_SECRET_MAX          256
@@ -134,7 +135,8 @@ void dg_signing_keys_count(const dg_signing_keys_t *keys, uint64_t *found,
  * `x-amz-content-sha256` where it wants it; DG_ERR_INVALID when host or the
  * date is not there, or x-amz-date or the token is not that of `now` and the
  * credentials.  DG_ERR_LIMIT for a bound or a full writer, DG_ERR_SYNTAX for
- * a bad percent escape in the target, DG_ERR_MEMORY, DG_ERR_CRYPTO.
+ * a bad percent escape in the target or a name that is no field name,
+ * DG_ERR_MEMORY, DG_ERR_CRYPTO.
  */
 DG_MUST_USE dg_err_t dg_sigv4_sign(dg_signing_keys_t *keys,
     const dg_request_t *request, dg_span_t payload_hash,
@@ -275,14 +277,21 @@ void dg_sigv4_replay_key(const dg_sigv4_claim_t *claim,
 
 /*
  * Which headers are signed, as indexes into request->headers: sorted by
- * lower-case name, and lines of one name in the order received.
+ * lower-case name, and lines of one name in the order received.  `names` is
+ * the list of them, "content-type;host;x-amz-date", in the list that was
+ * given or in `text`: a selection must not be moved.
  */
 typedef struct {
-    uint8_t  index[DG_SIGV4_HEADERS_MAX];
-    size_t   count;
+    uint8_t    index[DG_SIGV4_HEADERS_MAX];
+    size_t     count;
+    dg_span_t  names;
+    uint8_t    text[DG_SIGV4_NAMES_MAX];
 } dg_sigv4_selection_t;
 
-/* All headers of the request.  DG_ERR_LIMIT when there are too many. */
+/*
+ * All headers of the request.  DG_ERR_LIMIT when there are too many or their
+ * names too long, DG_ERR_SYNTAX when a name is no field name.
+ */
 DG_MUST_USE dg_err_t dg_sigv4_select_all(const dg_request_t *request,
     dg_sigv4_selection_t *selection);
 
@@ -297,16 +306,12 @@ DG_MUST_USE dg_err_t dg_sigv4_select_listed(const dg_request_t *request,
 /*
  * Hashes the canonical request; `text` may be NULL or gets a copy.  The
  * X-Amz-Signature parameter is left out of the query when `presigned`.
- * DG_ERR_LIMIT, DG_ERR_SYNTAX (percent escape, method, header name),
- * DG_ERR_MEMORY, DG_ERR_CRYPTO.
+ * DG_ERR_LIMIT, DG_ERR_SYNTAX (percent escape, method), DG_ERR_MEMORY,
+ * DG_ERR_CRYPTO.
  */
 DG_MUST_USE dg_err_t dg_sigv4_canonical_hash(dg_crypto_t *crypto,
     const dg_request_t *request, const dg_sigv4_selection_t *selection,
     dg_span_t payload_hash, dg_sigv4_path_t path, bool presigned,
     dg_writer_t *text, uint8_t hash[DG_SHA256_SIZE]);
-
-/* "content-type;host;x-amz-date" for a selection. */
-void dg_sigv4_write_signed_headers(dg_writer_t *w,
-    const dg_request_t *request, const dg_sigv4_selection_t *selection);
 
 #endif

@@ -10,7 +10,7 @@
 
 #include <string.h>
 
-#define SINK_SIZE   1024  /* also what a field name may take */
+#define SINK_SIZE   1024
 #define CHUNK_SIZE  128   /* raw bytes encoded at a time */
 
 typedef struct {
@@ -105,37 +105,6 @@ token_lower(uint8_t c)
 {
     return c >= ' ' && c < ' ' + sizeof(lower_tokens)
            ? (uint8_t) lower_tokens[c - ' '] : 0;
-}
-
-
-static void
-put_name(sink_t *sink, dg_span_t name)
-{
-    uint8_t   c;
-    uint8_t  *to;
-
-    if (name.len > SINK_SIZE - sink->len) {
-        flush(sink);
-    }
-
-    if (name.len == 0 || name.len > SINK_SIZE) {
-        fail(sink, name.len ? DG_ERR_LIMIT : DG_ERR_SYNTAX);
-        return;
-    }
-
-    to = sink->data + sink->len;
-
-    for (size_t i = 0; i < name.len; i++) {
-        c = token_lower(name.data[i]);
-        if (c == 0) {
-            fail(sink, DG_ERR_SYNTAX);
-            return;
-        }
-
-        to[i] = c;
-    }
-
-    sink->len += name.len;
 }
 
 
@@ -371,80 +340,32 @@ selected(const dg_request_t *request, const dg_sigv4_selection_t *selection,
 }
 
 
-static bool
-same_name_as_before(const dg_request_t *request,
-    const dg_sigv4_selection_t *selection, size_t i)
-{
-    return i > 0
-           && dg_span_equal_nocase(selected(request, selection, i)->name,
-                                   selected(request, selection, i - 1)->name);
-}
-
-
+/* Names are not made lower-case again: the selection's list has them. */
 static void
 put_headers(sink_t *sink, const dg_request_t *request,
     const dg_sigv4_selection_t *selection)
 {
-    const dg_header_t  *header;
+    size_t     i = 0;
+    dg_span_t  names = selection->names, name;
 
-    for (size_t i = 0; i < selection->count; i++) {
-        header = selected(request, selection, i);
+    while (dg_span_split(&names, ';', &name)) {
+        put(sink, name);
+        put_char(sink, ':');
+        put_value(sink, selected(request, selection, i++)->value);
 
-        if (same_name_as_before(request, selection, i)) {
+        while (i < selection->count
+               && dg_span_equal_nocase(selected(request, selection, i)->name,
+                                       name))
+        {
             put_char(sink, ',');
-
-        } else {
-            if (i > 0) {
-                put_char(sink, '\n');
-            }
-
-            put_name(sink, header->name);
-            put_char(sink, ':');
+            put_value(sink, selected(request, selection, i++)->value);
         }
 
-        put_value(sink, header->value);
+        put_char(sink, '\n');
     }
 
-    put(sink, DG_SPAN("\n\n"));
-
-    for (size_t i = 0; i < selection->count; i++) {
-        if (same_name_as_before(request, selection, i)) {
-            continue;
-        }
-
-        if (i > 0) {
-            put_char(sink, ';');
-        }
-
-        put_name(sink, selected(request, selection, i)->name);
-    }
-}
-
-
-void
-dg_sigv4_write_signed_headers(dg_writer_t *w, const dg_request_t *request,
-    const dg_sigv4_selection_t *selection)
-{
-    size_t     from;
-    dg_span_t  name;
-
-    for (size_t i = 0; i < selection->count; i++) {
-        if (same_name_as_before(request, selection, i)) {
-            continue;
-        }
-
-        if (i > 0) {
-            dg_write_char(w, ';');
-        }
-
-        from = w->len;
-        name = selected(request, selection, i)->name;
-        dg_write_span(w, name);
-
-        for (size_t j = from; j < w->len; j++) {
-            w->data[j] = token_lower(w->data[j]);
-        }
-    }
+    put_char(sink, '\n');
+    put(sink, selection->names);
 }
 
 
@@ -465,12 +386,57 @@ compare_names(dg_span_t a, dg_span_t b)
 }
 
 
+/* Each name once, in lower case, as the list of the signed headers has it. */
+static dg_err_t
+list_names(const dg_request_t *request, dg_sigv4_selection_t *selection)
+{
+    dg_span_t    name, previous = DG_SPAN_EMPTY;
+    dg_writer_t  w = dg_writer(selection->text, sizeof(selection->text));
+
+    for (size_t i = 0; i < selection->count; i++) {
+        name = selected(request, selection, i)->name;
+
+        if (i > 0 && dg_span_equal_nocase(name, previous)) {
+            continue;
+        }
+
+        if (i > 0) {
+            dg_write_char(&w, ';');
+        }
+
+        previous = dg_span(selection->text + w.len, name.len);
+        dg_write_span(&w, name);
+
+        if (name.len == 0 || w.overflow) {
+            return name.len ? DG_ERR_LIMIT : DG_ERR_SYNTAX;
+        }
+
+        for (size_t j = w.len - name.len; j < w.len; j++) {
+            w.data[j] = token_lower(w.data[j]);
+
+            if (w.data[j] == 0) {
+                return DG_ERR_SYNTAX;
+            }
+        }
+    }
+
+    if (w.len > 0) {
+        selection->names = dg_written(&w);
+    }
+
+    return DG_OK;
+}
+
+
 /* An insertion sort: stable, and the caller's headers are few. */
 dg_err_t
 dg_sigv4_select_all(const dg_request_t *request,
     dg_sigv4_selection_t *selection)
 {
     size_t  at;
+
+    selection->count = 0;
+    selection->names = DG_SPAN_EMPTY;
 
     if (request->header_count > DG_SIGV4_HEADERS_MAX) {
         return DG_ERR_LIMIT;
@@ -492,7 +458,7 @@ dg_sigv4_select_all(const dg_request_t *request,
         selection->index[at] = (uint8_t) i;
     }
 
-    return DG_OK;
+    return list_names(request, selection);
 }
 
 
@@ -534,6 +500,7 @@ dg_sigv4_select_listed(const dg_request_t *request, dg_span_t names,
     dg_span_t  name, previous = DG_SPAN_EMPTY;
 
     selection->count = 0;
+    selection->names = names;
 
     if (request->header_count > DG_SIGV4_HEADERS_MAX) {
         return DG_ERR_LIMIT;

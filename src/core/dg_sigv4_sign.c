@@ -184,7 +184,7 @@ dg_sigv4_sign(dg_signing_keys_t *keys, const dg_request_t *request,
     dg_write_char(authorization, '/');
     write_scope(authorization, text.date, text.region, text.service);
     dg_write_cstr(authorization, ", SignedHeaders=");
-    dg_sigv4_write_signed_headers(authorization, request, &selection);
+    dg_write_span(authorization, selection.names);
     dg_write_cstr(authorization, ", Signature=");
     dg_write(authorization, hex, sizeof(hex));
 
@@ -224,9 +224,7 @@ write_presigned_query(dg_writer_t *w, const dg_request_t *request,
     dg_write_cstr(w, "&X-Amz-Date=");
     dg_write_span(w, text->time);
     dg_write_cstr(w, "&X-Amz-SignedHeaders=");
-    value.len = 0;
-    dg_sigv4_write_signed_headers(&value, request, selection);
-    dg_write_uri_encoded(w, dg_written(&value), false);
+    dg_write_uri_encoded(w, selection->names, false);
     dg_write_cstr(w, "&X-Amz-Expires=");
     dg_write_u64(w, expires);
 

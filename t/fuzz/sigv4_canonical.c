@@ -1,6 +1,6 @@
 /*
  * Target functions: dg_sigv4_canonical_hash, dg_sigv4_select_all,
- * dg_sigv4_write_signed_headers, dg_query_parse, dg_query_sort.
+ * dg_query_parse, dg_query_sort.
  *
  * The input is a request as text, signed with all its headers.  The hash is
  * that of the text; no header smuggles a line in; the canonical query is its
@@ -81,24 +81,16 @@ canonical(const dg_request_t *request, dg_sigv4_path_t path, uint8_t *buffer,
 static void
 check_lines(const dg_request_t *request, dg_span_t text)
 {
-    char                  names[65536];
     size_t                distinct;
-    dg_writer_t           w = dg_writer(names, sizeof(names));
     dg_sigv4_selection_t  selection;
 
     must(dg_sigv4_select_all(request, &selection) == DG_OK);
-    dg_sigv4_write_signed_headers(&w, request, &selection);
-
-    if (w.overflow) {
-        return;
-    }
-
-    distinct = w.len ? count(dg_written(&w), ';') + 1 : 0;
+    distinct = selection.names.len ? count(selection.names, ';') + 1 : 0;
 
     if (distinct > 0) {
         must(count(text, '\n') == distinct + 5);
         must(dg_span_equal(line(text, (unsigned) distinct + 4),
-                           dg_written(&w)));
+                           selection.names));
     }
 }
 

@@ -21,10 +21,13 @@ canonical(const char *text, dg_sigv4_path_t path, bool presigned,
 
     *out = DG_SPAN_EMPTY;
 
-    if (dg_request_text_parse(dg_span_cstr(text), &parsed, NULL) != DG_OK
-        || dg_sigv4_select_all(&parsed.request, &selection) != DG_OK)
-    {
+    if (dg_request_text_parse(dg_span_cstr(text), &parsed, NULL) != DG_OK) {
         return DG_ERR_INVALID;
+    }
+
+    err = dg_sigv4_select_all(&parsed.request, &selection);
+    if (err != DG_OK) {
+        return err;
     }
 
     err = dg_sigv4_canonical_hash(crypto, &parsed.request, &selection,
@@ -255,6 +258,27 @@ sized(size_t segments, size_t bytes, size_t headers)
 }
 
 
+static void
+test_long_names(void)
+{
+    static char           name[DG_SIGV4_NAMES_MAX + 1];
+    dg_header_t           header = { dg_span(name, DG_SIGV4_NAMES_MAX),
+                                     DG_SPAN("") };
+    dg_request_t          request = {
+        .headers = &header, .header_count = 1
+    };
+    dg_sigv4_selection_t  selection;
+
+    memset(name, 'N', sizeof(name));
+    is_int(dg_sigv4_select_all(&request, &selection), DG_OK, "a long name");
+    is_int(selection.names.len, DG_SIGV4_NAMES_MAX, "is listed whole");
+    is_int(selection.names.data[0], 'n', "in lower case");
+    header.name.len++;
+    is_int(dg_sigv4_select_all(&request, &selection), DG_ERR_LIMIT,
+           "one byte more");
+}
+
+
 int
 main(void)
 {
@@ -264,6 +288,7 @@ main(void)
     test_queries();
     test_headers();
     test_lists();
+    test_long_names();
 
     is_int(sized(DG_SIGV4_PATH_SEGMENTS_MAX, 0, 1), DG_OK, "segments");
     is_int(sized(DG_SIGV4_PATH_SEGMENTS_MAX + 1, 0, 1), DG_ERR_LIMIT,
