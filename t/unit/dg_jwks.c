@@ -2,10 +2,15 @@
  * dg_jwks: what is loaded, left out and refused; lookup; verification.
  */
 
+#define _POSIX_C_SOURCE  200809L
+
 #include "jwt.h"
 #include "tap.h"
 
 #include "dg_arena.h"
+
+#include <sys/wait.h>
+#include <unistd.h>
 
 static dg_diag_t  diag;
 
@@ -382,6 +387,44 @@ verify(const jwt_key_t *key)
 }
 
 
+/* A set that was loaded before fork() serves in every child. */
+static void
+children(const jwt_key_t *key)
+{
+    int              status, good = 0;
+    pid_t            pids[2];
+    uint8_t          raw[4096];
+    dg_jwks_t       *set = load_key(key, "\"kid\":\"v\"");
+    dg_writer_t      text = dg_writer(malloc(JWT_TEXT), JWT_TEXT);
+    dg_writer_t      w = dg_writer(raw, sizeof(raw));
+    const dg_jwk_t  *jwk = dg_jwks_find(set, DG_SPAN("v"), DG_JWS_RS256);
+
+    jwt_write_signature(&text, key, DG_SPAN("deskgate"));
+    jwt_must(dg_base64url_decode(dg_written(&text), &w) == DG_OK, "base64");
+
+    for (int i = 0; i < 2; i++) {
+        pids[i] = fork();
+
+        if (pids[i] == 0) {
+            _exit(dg_jwk_verify(jwk, DG_JWS_RS256, DG_SPAN("deskgate"),
+                                dg_written(&w)) == DG_OK
+                  && dg_jwk_verify(jwk, DG_JWS_RS256, DG_SPAN("deskgatE"),
+                                   dg_written(&w)) == DG_ERR_MISMATCH
+                  ? 0 : 1);
+        }
+    }
+
+    for (int i = 0; i < 2; i++) {
+        good += pids[i] > 0 && waitpid(pids[i], &status, 0) == pids[i]
+                && WIFEXITED(status) && WEXITSTATUS(status) == 0;
+    }
+
+    is_int(good, 2, "two children verify with one set");
+    free(text.data);
+    dg_jwks_release(set);
+}
+
+
 static void
 no_memory(const jwt_key_t *key)
 {
@@ -417,6 +460,7 @@ main(void)
     moduli(&rsa);
     lookup(&rsa, &ec);
     no_memory(&rsa);
+    children(&rsa);
 
     for (int i = 0; i < 6; i++) {
         key = jwt_rsa(rsa_names[i], 2048);
