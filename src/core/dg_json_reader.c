@@ -4,6 +4,11 @@
  * yajl does not survive an allocation that fails, so running out of memory
  * leaves it by longjmp; all it had is the arena's.  Its own UTF-8 check is
  * off, because the door's is stricter.
+ *
+ * When a piece ends inside a token, yajl keeps the token's beginning and reads
+ * it again from its first byte with the next piece.  Lest many small pieces
+ * of one long string cost time quadratic in its length, they are held back
+ * until they are as long as what yajl would read again.
  */
 
 #include "dg_json_reader.h"
@@ -16,8 +21,11 @@
 
 #include <yajl/yajl_parse.h>
 
-#define GO_ON   1
-#define CANCEL  0
+#define GO_ON        1
+#define CANCEL       0
+
+#define HOLD_FROM    512   /* bytes that yajl may always read again */
+#define HOLD_FIRST   1024  /* first room for what is held back */
 
 struct dg_json_reader_s {
     dg_arena_t          *arena;
@@ -29,7 +37,13 @@ struct dg_json_reader_s {
     dg_names_t           names;
     unsigned             depth;
     size_t               values;
-    size_t               before;    /* bytes of the pieces before this one */
+    size_t               received;  /* bytes of all pieces */
+    size_t               before;    /* bytes that yajl had before this piece */
+    size_t               reread;    /* what yajl may keep, at most */
+    bool                 told;      /* this piece had a token */
+    uint8_t             *held;      /* passed the door, not yet yajl's */
+    size_t               held_len;
+    size_t               held_room;
     size_t               offset;    /* where reading stopped */
     const char          *reason;    /* of a syntax error or a limit */
     dg_err_t             err;       /* the first one, kept */
@@ -122,6 +136,8 @@ exceeded(dg_json_reader_t *r, const char *reason)
 static int
 count_value(dg_json_reader_t *r)
 {
+    r->told = true;
+
     return ++r->values > r->limits.values
            ? exceeded(r, "too many values") : GO_ON;
 }
@@ -228,6 +244,8 @@ on_map_key(void *ctx, const unsigned char *text, size_t len)
     dg_json_reader_t  *r = ctx;
     dg_span_t          name = dg_span(text, len);
 
+    r->told = true;
+
     if (len > r->limits.string) {
         return exceeded(r, "a name is too long");
     }
@@ -248,6 +266,7 @@ on_end_map(void *ctx)
 {
     dg_json_reader_t  *r = ctx;
 
+    r->told = true;
     r->depth--;
     dg_names_close(&r->names);
     return result(r, r->visitor->on_object_end(r->ctx));
@@ -268,6 +287,7 @@ on_end_array(void *ctx)
 {
     dg_json_reader_t  *r = ctx;
 
+    r->told = true;
     r->depth--;
     return result(r, r->visitor->on_array_end(r->ctx));
 }
@@ -347,6 +367,7 @@ judge(dg_json_reader_t *r, yajl_status status, size_t len)
     size_t  used;
 
     if (status == yajl_status_ok) {
+        r->reread = r->told ? len : r->reread + len;
         return DG_OK;
     }
 
@@ -360,11 +381,91 @@ judge(dg_json_reader_t *r, yajl_status status, size_t len)
 static dg_err_t
 parse(dg_json_reader_t *r, dg_span_t piece)
 {
+    dg_err_t  err;
+
     if (setjmp(r->no_memory) != 0) {
         return stop(r, DG_ERR_MEMORY, r->before);
     }
 
-    return judge(r, yajl_parse(r->yajl, piece.data, piece.len), piece.len);
+    r->told = false;
+
+    err = judge(r, yajl_parse(r->yajl, piece.data, piece.len), piece.len);
+    r->before += piece.len;
+    return err;
+}
+
+
+static dg_err_t
+parse_held(dg_json_reader_t *r)
+{
+    size_t  len = r->held_len;
+
+    r->held_len = 0;
+
+    return len ? parse(r, dg_span(r->held, len)) : DG_OK;
+}
+
+
+static bool
+make_room(dg_json_reader_t *r, size_t len)
+{
+    size_t    room = r->held_room ? r->held_room : HOLD_FIRST;
+    uint8_t  *held;
+
+    while (room - r->held_len < len) {
+        room *= 2;
+    }
+
+    if (room == r->held_room) {
+        return true;
+    }
+
+    held = dg_arena_alloc(r->arena, room);
+    if (held == NULL) {
+        return false;
+    }
+
+    if (r->held_len) {
+        memcpy(held, r->held, r->held_len);
+    }
+
+    r->held = held;
+    r->held_room = room;
+    return true;
+}
+
+
+static dg_err_t
+hold(dg_json_reader_t *r, dg_span_t piece)
+{
+    if (piece.len == 0) {
+        return DG_OK;
+    }
+
+    if (!make_room(r, piece.len)) {
+        return stop(r, DG_ERR_MEMORY, r->before);
+    }
+
+    memcpy(r->held + r->held_len, piece.data, piece.len);
+    r->held_len += piece.len;
+    return DG_OK;
+}
+
+
+/* What has passed the door goes to yajl, now or when there is enough. */
+static dg_err_t
+pass_on(dg_json_reader_t *r, dg_span_t piece)
+{
+    size_t    len = r->held_len + piece.len;
+    dg_err_t  err;
+
+    if (r->held_len == 0 && (r->reread < HOLD_FROM || len >= r->reread)) {
+        return piece.len ? parse(r, piece) : DG_OK;
+    }
+
+    err = hold(r, piece);
+
+    return err == DG_OK && len >= r->reread ? parse_held(r) : err;
 }
 
 
@@ -378,22 +479,28 @@ dg_json_reader_feed(dg_json_reader_t *r, dg_span_t piece)
         return r->err;
     }
 
-    if (piece.len > r->limits.text - r->before) {
+    if (piece.len > r->limits.text - r->received) {
         r->reason = "the text is too long";
         return stop(r, DG_ERR_LIMIT, r->limits.text);
     }
 
-    /* what comes before a refused byte is judged first, as in small pieces */
-    pass = dg_json_door_pass(&r->door, piece);
-    err = parse(r, dg_span(piece.data, pass));
-    r->before += pass;
+    r->received += piece.len;
 
-    if (err == DG_OK && pass < piece.len) {
-        r->reason = r->door.reason;
-        return stop(r, DG_ERR_SYNTAX, r->before);
+    pass = dg_json_door_pass(&r->door, piece);
+    err = pass_on(r, dg_span(piece.data, pass));
+
+    if (err != DG_OK || pass == piece.len) {
+        return err;
     }
 
-    return err;
+    /* what comes before the refused byte is judged first */
+    err = parse_held(r);
+    if (err != DG_OK) {
+        return err;
+    }
+
+    r->reason = r->door.reason;
+    return stop(r, DG_ERR_SYNTAX, r->before);
 }
 
 
@@ -412,6 +519,10 @@ dg_err_t
 dg_json_reader_finish(dg_json_reader_t *r)
 {
     if (r->err != DG_OK) {
+        return r->err;
+    }
+
+    if (parse_held(r) != DG_OK) {
         return r->err;
     }
 

@@ -122,6 +122,80 @@ told(void)
 }
 
 
+/* Long strings, escapes and numbers among small pieces. */
+static void
+long_tokens(void)
+{
+    static char  text[40000], want[sizeof(text_log)];
+    size_t       len = 0, want_len, offset;
+    unsigned     wrong = 0;
+    log_t        log = { 0 };
+
+    text[len++] = '[';
+
+    for (unsigned i = 1; i <= 12; i++) {
+        len += (size_t) snprintf(text + len, sizeof(text) - len,
+                                 "{\"k%u\\n\":\"\\u20ac", i);
+        memset(text + len, 'a' + (int) i, i * 300);
+        len += i * 300;
+        len += (size_t) snprintf(text + len, sizeof(text) - len,
+                                 "\\\\\"},%s1%0*u%s", i % 2 ? "" : "  ",
+                                 (int) i * 40, i, i < 12 ? "," : "]");
+    }
+
+    is_int(read_pieces(dg_span(text, len), len, NULL, &log, &offset), DG_OK,
+           "long tokens, whole");
+    want_len = log.w.len;
+    memcpy(want, text_log, want_len);
+
+    for (size_t piece = 1; piece < 3000; piece += 1 + piece / 9) {
+        wrong += read_pieces(dg_span(text, len), piece, NULL, &log, &offset)
+                 != DG_OK
+                 || !dg_span_equal(dg_written(&log.w),
+                                   dg_span(want, want_len));
+        text[len - 1] = '!';
+        wrong += read_pieces(dg_span(text, len), piece, NULL, &log, &offset)
+                 != DG_ERR_SYNTAX;
+        text[len - 1] = '\xff';
+        wrong += read_pieces(dg_span(text, len), piece, NULL, &log, &offset)
+                 != DG_ERR_SYNTAX || offset != len - 1;
+        text[len - 1] = ']';
+    }
+
+    is_int(wrong, 0, "the same in pieces, and what is wrong is found");
+}
+
+
+/* Would take hours if each byte made yajl read the string again. */
+static void
+one_long_string(void)
+{
+    enum { LENGTH = 1500000 };
+
+    static uint8_t     block[32 * 1024 * 1024];
+    dg_arena_t         arena;
+    log_t              log = { .w = dg_writer(text_log, 10) };
+    dg_json_reader_t  *r;
+    dg_err_t           err;
+
+    dg_arena_init(&arena, block, sizeof(block));
+    r = dg_json_reader_create(&arena, &visitor, &log, NULL);
+    err = dg_json_reader_feed(r, DG_SPAN("\""));
+
+    for (unsigned i = 0; err == DG_OK && i < LENGTH; i++) {
+        err = dg_json_reader_feed(r, DG_SPAN("x"));
+    }
+
+    if (err == DG_OK) {
+        err = dg_json_reader_feed(r, DG_SPAN("\""));
+    }
+
+    is_int(err, DG_OK, "a long string byte by byte");
+    is_int(dg_json_reader_finish(r), DG_OK, "is finished");
+    is_int(log.calls, 1, "and told once");
+}
+
+
 static void
 callbacks_stop(void)
 {
@@ -312,6 +386,8 @@ int
 main(void)
 {
     told();
+    long_tokens();
+    one_long_string();
     callbacks_stop();
     duplicates();
     names_of_others();
