@@ -194,13 +194,36 @@ typedef dg_policy_truth_t (*dg_policy_resolve_pt)(void *ctx,
 DG_MUST_USE dg_err_t dg_policy_operand_read(dg_policy_family_t family,
     dg_span_t text, dg_policy_operand_t *out);
 
+/*
+ * A request's value as an operator family reads it.  One for each family is
+ * kept while a call is decided, since statements ask for the same address or
+ * date again and again.
+ */
+typedef struct {
+    dg_span_t            text;   /* data is NULL: nothing was read yet */
+    bool                 valid;
+    dg_arn_t             arn;
+    dg_policy_operand_t  operand;
+} dg_policy_subject_t;
+
+typedef struct {
+    dg_policy_resolve_pt  resolve;
+    void                 *ctx;       /* of resolve */
+    size_t                steps;     /* what is left of the budget */
+    dg_policy_subject_t   subjects[DG_FAMILY_NULL];
+} dg_policy_work_t;
+
+/* Values must stay as they are as long as the work lasts. */
+void dg_policy_work_init(dg_policy_work_t *work, dg_policy_resolve_pt resolve,
+    void *ctx);
+
 dg_policy_truth_t dg_policy_condition_eval(
     const dg_policy_condition_t *condition, const dg_policy_values_t *values,
-    dg_policy_resolve_pt resolve, void *ctx, size_t *steps);
+    dg_policy_work_t *work);
 
 dg_policy_truth_t dg_policy_arn_eval(const dg_arn_pattern_t *pattern,
     const dg_arn_t *arn, dg_span_t text, unsigned flags,
-    dg_policy_resolve_pt resolve, void *ctx, size_t *steps);
+    dg_policy_work_t *work);
 
 /* How the best entry fits; nobody (an empty ARN) fits nothing. */
 dg_policy_fit_t dg_policy_principal_fit(

@@ -36,7 +36,7 @@ typedef struct {
     size_t                      resource; /* index */
     dg_span_t                   text;     /* of the resource */
     dg_arn_t                    arn;
-    size_t                      steps;
+    dg_policy_work_t            work;
 
     uint64_t                    cached;
     dg_policy_values_t          values[CACHED_KEYS];
@@ -203,8 +203,7 @@ match_resources(eval_t *e, const dg_policy_statement_t *s)
 
         } else {
             one = dg_policy_arn_eval(pattern, &e->arn, e->text,
-                                     DG_PATTERN_SEGMENTS, resolve, e,
-                                     &e->steps);
+                                     DG_PATTERN_SEGMENTS, &e->work);
         }
 
         truth = dg_policy_or(truth, one);
@@ -253,8 +252,7 @@ match_conditions(eval_t *e, const dg_policy_place_t *place)
 
     for (size_t i = 0; i < s->condition_count; i++) {
         values = key_values(e, s->conditions[i].key, &room);
-        one = dg_policy_condition_eval(&s->conditions[i], values, resolve, e,
-                                       &e->steps);
+        one = dg_policy_condition_eval(&s->conditions[i], values, &e->work);
         truth = dg_policy_and(truth, one);
         tell(e, place, DG_POLICY_PART_CONDITION, one, &s->conditions[i],
              values);
@@ -279,7 +277,7 @@ match_statement(eval_t *e, const dg_policy_place_t *place, bool indexed,
     e->key_map = e->set->key_maps[place->document];
     *fit = DG_PRINCIPAL_FITS;
 
-    truth = indexed || dg_policy_action_matches(s, e->action, &e->steps)
+    truth = indexed || dg_policy_action_matches(s, e->action, &e->work.steps)
             ? DG_POLICY_YES : DG_POLICY_NO;
     tell(e, place, DG_POLICY_PART_ACTION, truth, NULL, NULL);
 
@@ -613,7 +611,7 @@ conclude(eval_t *e, dg_policy_decision_t *d)
     }
 
     /* what ran out of steps did not look at everything */
-    if (e->steps == 0) {
+    if (e->work.steps == 0) {
         d->over_limit = true;
 
     } else if (allowed == DG_POLICY_NO) {
@@ -651,7 +649,7 @@ decide_one(const dg_policy_set_t *set, const dg_policy_request_t *request,
     e.text = request->resource_count ? request->resources[resource]
                                      : DG_SPAN("*");
     e.arn = dg_arn_split(e.text);
-    e.steps = DG_POLICY_STEPS_MAX;
+    dg_policy_work_init(&e.work, resolve, &e);
     e.cached = 0;
     e.key_map = NULL;
     e.deny = NULL;

@@ -200,6 +200,23 @@ count_pieces(dg_span_t text, unsigned flags)
 }
 
 
+static dg_pattern_form_t
+form_of(const dg_piece_t *pieces, size_t count)
+{
+    bool  text = count > 0 && pieces[0].kind == DG_PIECE_TEXT;
+
+    if (count == 1 && pieces[0].kind == DG_PIECE_STAR) {
+        return DG_PATTERN_ALL;
+    }
+
+    if (count == 2 && text && pieces[1].kind == DG_PIECE_STAR) {
+        return DG_PATTERN_PREFIX;
+    }
+
+    return count == 1 && text ? DG_PATTERN_EXACT : DG_PATTERN_PIECES;
+}
+
+
 dg_err_t
 dg_pattern_compile(dg_policy_keys_t *keys, dg_arena_t *arena, dg_span_t text,
     unsigned flags, dg_pattern_t *out)
@@ -243,6 +260,7 @@ dg_pattern_compile(dg_policy_keys_t *keys, dg_arena_t *arena, dg_span_t text,
     }
 
     out->count = used;
+    out->form = form_of(pieces, used);
     return DG_OK;
 }
 
@@ -250,7 +268,7 @@ dg_pattern_compile(dg_policy_keys_t *keys, dg_arena_t *arena, dg_span_t text,
 bool
 dg_pattern_is_all(const dg_pattern_t *pattern)
 {
-    return pattern->count == 1 && pattern->pieces[0].kind == DG_PIECE_STAR;
+    return pattern->form == DG_PATTERN_ALL;
 }
 
 
@@ -440,6 +458,18 @@ next_chunk(const dg_pattern_t *pattern, size_t *at,
 }
 
 
+/* Text alone, or text and a star, where case matters. */
+static bool
+match_text(const dg_pattern_t *pattern, dg_span_t text)
+{
+    dg_span_t  part = pattern->pieces[0].text;
+
+    return (pattern->form == DG_PATTERN_PREFIX ? text.len >= part.len
+                                               : text.len == part.len)
+           && memcmp(text.data, part.data, part.len) == 0;
+}
+
+
 bool
 dg_pattern_match(const dg_pattern_t *pattern, const dg_span_t *variables,
     dg_span_t text, unsigned flags, size_t *steps)
@@ -447,6 +477,11 @@ dg_pattern_match(const dg_pattern_t *pattern, const dg_span_t *variables,
     subject_t  s = { text, flags, steps };
     chunk_t    chunk;
     size_t     piece = 0, at;
+
+    if (pattern->form >= DG_PATTERN_EXACT && !(flags & DG_PATTERN_NOCASE)) {
+        return spend(&s, pattern->pieces[0].text.len)
+               && match_text(pattern, text);
+    }
 
     if (!spend(&s, 1)) {
         return false;
@@ -564,6 +599,11 @@ dg_arn_match(const dg_arn_pattern_t *pattern, const dg_span_t *variables,
     }
 
     for (unsigned i = 0; i < 6; i++) {
+
+        if (dg_pattern_is_all(&pattern->part[i])) {
+            continue;
+        }
+
         if (!dg_pattern_match(&pattern->part[i], variables, arn->part[i],
                               i == 5 ? flags : 0, steps))
         {

@@ -60,18 +60,32 @@ relation_holds(dg_policy_relation_t relation, int order)
 }
 
 
-/* A request's value, read once for all the values of the condition. */
-typedef struct {
-    bool                 valid;
-    dg_span_t            text;
-    dg_arn_t             arn;
-    dg_policy_operand_t  operand;
-} subject_t;
-
-
-static void
-read_subject(dg_policy_family_t family, dg_span_t text, subject_t *s)
+void
+dg_policy_work_init(dg_policy_work_t *work, dg_policy_resolve_pt resolve,
+    void *ctx)
 {
+    work->resolve = resolve;
+    work->ctx = ctx;
+    work->steps = DG_POLICY_STEPS_MAX;
+
+    for (unsigned i = 0; i < DG_FAMILY_NULL; i++) {
+        work->subjects[i].text = DG_SPAN_EMPTY;
+    }
+}
+
+
+static const dg_policy_subject_t *
+read_subject(dg_policy_work_t *work, dg_policy_family_t family,
+    dg_span_t text)
+{
+    dg_policy_subject_t  *s = &work->subjects[family];
+
+    if (text.data != NULL && s->text.data == text.data
+        && s->text.len == text.len)
+    {
+        return s;
+    }
+
     s->text = text;
     s->valid = true;
 
@@ -80,32 +94,33 @@ read_subject(dg_policy_family_t family, dg_span_t text, subject_t *s)
     case DG_FAMILY_STRING:
     case DG_FAMILY_STRING_NOCASE:
     case DG_FAMILY_STRING_LIKE:
-        return;
+        break;
 
     case DG_FAMILY_ARN:
         s->arn = dg_arn_split(text);
         s->valid = s->arn.valid;
-        return;
+        break;
 
     case DG_FAMILY_IP:
         /* a request's address is an address, never a network */
         s->valid = dg_span_find(text, '/') == text.len
                    && dg_policy_operand_read(family, text, &s->operand)
                       == DG_OK;
-        return;
+        break;
 
     default:
         s->valid = dg_policy_operand_read(family, text, &s->operand)
                    == DG_OK;
-        return;
+        break;
     }
+
+    return s;
 }
 
 
 static dg_policy_truth_t
 match_pattern(const dg_policy_condition_t *c, const dg_pattern_t *pattern,
-    const subject_t *s, dg_policy_resolve_pt resolve, void *ctx,
-    size_t *steps)
+    dg_span_t text, dg_policy_work_t *work)
 {
     dg_span_t          variables[DG_POLICY_VARIABLES_MAX];
     dg_policy_truth_t  known;
@@ -113,21 +128,21 @@ match_pattern(const dg_policy_condition_t *c, const dg_pattern_t *pattern,
                                ? DG_PATTERN_NOCASE : 0;
 
     if (pattern->variables) {
-        known = resolve(ctx, pattern, variables);
+        known = work->resolve(work->ctx, pattern, variables);
 
         if (known != DG_POLICY_YES) {
             return known;
         }
     }
 
-    return dg_pattern_match(pattern, variables, s->text, flags, steps)
+    return dg_pattern_match(pattern, variables, text, flags, &work->steps)
            ? DG_POLICY_YES : DG_POLICY_NO;
 }
 
 
 static bool
 match_plain(const dg_policy_condition_t *c, const dg_policy_operand_t *v,
-    const subject_t *s)
+    const dg_policy_subject_t *s)
 {
     switch (c->op.family) {
 
@@ -156,15 +171,13 @@ match_plain(const dg_policy_condition_t *c, const dg_policy_operand_t *v,
 /* Does the request's value match one of the policy's. */
 static dg_policy_truth_t
 match_any(const dg_policy_condition_t *c, dg_span_t text,
-    dg_policy_resolve_pt resolve, void *ctx, size_t *steps)
+    dg_policy_work_t *work)
 {
-    subject_t                   s;
     dg_policy_truth_t           truth = DG_POLICY_NO, one;
     const dg_policy_operand_t  *v;
+    const dg_policy_subject_t  *s = read_subject(work, c->op.family, text);
 
-    read_subject(c->op.family, text, &s);
-
-    if (!s.valid) {
+    if (!s->valid) {
         return DG_POLICY_NO;
     }
 
@@ -172,15 +185,14 @@ match_any(const dg_policy_condition_t *c, dg_span_t text,
         v = &c->values[i];
 
         if (c->op.family < DG_FAMILY_ARN) {
-            one = match_pattern(c, &v->pattern, &s, resolve, ctx, steps);
+            one = match_pattern(c, &v->pattern, text, work);
 
         } else if (c->op.family == DG_FAMILY_ARN) {
-            one = dg_policy_arn_eval(&v->arn, &s.arn, text, 0, resolve, ctx,
-                                     steps);
+            one = dg_policy_arn_eval(&v->arn, &s->arn, text, 0, work);
 
         } else {
-            *steps -= *steps > 0;
-            one = match_plain(c, v, &s) ? DG_POLICY_YES : DG_POLICY_NO;
+            work->steps -= work->steps > 0;
+            one = match_plain(c, v, s) ? DG_POLICY_YES : DG_POLICY_NO;
         }
 
         truth = dg_policy_or(truth, one);
@@ -192,8 +204,7 @@ match_any(const dg_policy_condition_t *c, dg_span_t text,
 
 dg_policy_truth_t
 dg_policy_arn_eval(const dg_arn_pattern_t *pattern, const dg_arn_t *arn,
-    dg_span_t text, unsigned flags, dg_policy_resolve_pt resolve, void *ctx,
-    size_t *steps)
+    dg_span_t text, unsigned flags, dg_policy_work_t *work)
 {
     dg_span_t          variables[DG_POLICY_VARIABLES_MAX];
     dg_span_t         *next = variables;
@@ -203,7 +214,8 @@ dg_policy_arn_eval(const dg_arn_pattern_t *pattern, const dg_arn_t *arn,
     for (unsigned i = 0; i < 6; i++) {
         if (pattern->part[i].variables) {
             known = dg_policy_and(known,
-                                  resolve(ctx, &pattern->part[i], next));
+                                  work->resolve(work->ctx,
+                                                &pattern->part[i], next));
             next += pattern->part[i].variables;
         }
     }
@@ -212,7 +224,7 @@ dg_policy_arn_eval(const dg_arn_pattern_t *pattern, const dg_arn_t *arn,
         return known;
     }
 
-    return dg_arn_match(pattern, variables, arn, text, flags, steps)
+    return dg_arn_match(pattern, variables, arn, text, flags, &work->steps)
            ? DG_POLICY_YES : DG_POLICY_NO;
 }
 
@@ -247,8 +259,7 @@ eval_null(const dg_policy_condition_t *c, bool missing)
 
 dg_policy_truth_t
 dg_policy_condition_eval(const dg_policy_condition_t *c,
-    const dg_policy_values_t *values, dg_policy_resolve_pt resolve,
-    void *ctx, size_t *steps)
+    const dg_policy_values_t *values, dg_policy_work_t *work)
 {
     dg_policy_truth_t  truth, one;
     bool               all = c->op.quantifier == DG_QUANTIFIER_ALL;
@@ -272,7 +283,7 @@ dg_policy_condition_eval(const dg_policy_condition_t *c,
     truth = all ? DG_POLICY_YES : DG_POLICY_NO;
 
     for (size_t i = 0; i < values->count; i++) {
-        one = match_any(c, values->values[i], resolve, ctx, steps);
+        one = match_any(c, values->values[i], work);
         one = each ? dg_policy_not(one) : one;
         truth = all ? dg_policy_and(truth, one) : dg_policy_or(truth, one);
     }

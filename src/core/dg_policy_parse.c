@@ -133,26 +133,42 @@ dg_policy_count(const dg_json_t *value)
 }
 
 
+static bool
+is_named(dg_span_t name, const char *const *names)
+{
+    for (unsigned i = 0; names[i] != NULL; i++) {
+        if (dg_span_equal(name, dg_span_cstr(names[i]))) {
+            return true;
+        }
+    }
+
+    return false;
+}
+
+
 /* Every member is one of the named elements. */
 static void
 check_elements(dg_policy_loader_t *loader, const dg_json_t *object,
     const char *const *names)
 {
+    dg_near_t  near;
+
     for (const dg_json_t *m = object->first; m != NULL; m = m->next) {
-        dg_near_t  near = dg_near(m->key);
-        bool       found = false;
+
+        if (is_named(m->key, names)) {
+            continue;
+        }
+
+        near = dg_near(m->key);
 
         for (unsigned i = 0; names[i] != NULL; i++) {
-            found = found || dg_span_equal(m->key, dg_span_cstr(names[i]));
             dg_near_try(&near, dg_span_cstr(names[i]));
         }
 
-        if (!found) {
-            dg_policy_problem(loader, DG_POLICY_ERROR, DG_ERR_INVALID, m,
-                              true, "unknown element \"%s\"%s",
-                              dg_policy_quote(loader, m->key),
-                              dg_policy_hint(loader, near.best));
-        }
+        dg_policy_problem(loader, DG_POLICY_ERROR, DG_ERR_INVALID, m, true,
+                          "unknown element \"%s\"%s",
+                          dg_policy_quote(loader, m->key),
+                          dg_policy_hint(loader, near.best));
     }
 }
 

@@ -34,7 +34,16 @@ typedef struct {
     dg_span_t        text;       /* TEXT, or the variable's default */
 } dg_piece_t;
 
+/* The forms that most patterns have, matched without a search. */
+typedef enum {
+    DG_PATTERN_PIECES,
+    DG_PATTERN_ALL,        /* "*" */
+    DG_PATTERN_EXACT,      /* text alone */
+    DG_PATTERN_PREFIX      /* text and a star behind it */
+} dg_pattern_form_t;
+
 typedef struct {
+    dg_pattern_form_t  form;
     const dg_piece_t  *pieces;
     size_t             count;
     size_t             variables;   /* how many of them */
