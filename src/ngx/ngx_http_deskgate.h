@@ -215,16 +215,13 @@ struct ngx_http_deskgate_loc_conf_s {
 
 /* A worker's own state */
 
-typedef struct ngx_http_deskgate_waiter_s  ngx_http_deskgate_waiter_t;
-
 typedef struct {
     dg_crypto_t                    *crypto;
     dg_signing_keys_t              *signing_keys;
     dg_token_cache_t               *tokens;
     ngx_queue_t                     waiting;     /* for somebody's fetch */
     ngx_http_deskgate_main_conf_t  *mcf;
-    int64_t                         clock_offset; /* of upstreams, seconds */
-    unsigned                        clock_seen:1;
+    ngx_event_t                     housekeeping;
 } ngx_http_deskgate_worker_t;
 
 extern ngx_http_deskgate_worker_t  ngx_http_deskgate_worker;
@@ -316,7 +313,7 @@ struct ngx_http_deskgate_ctx_s {
     ngx_str_t                       host;        /* what Host shall be */
     ngx_str_t                       injected;    /* "Bearer " and token */
     u_char                         *injected_buffer;
-    uint64_t                        injected_generation;
+    uint64_t                        injected_version;
     unsigned                        failures;
     ngx_http_deskgate_sent_t        sent;
     ngx_http_deskgate_fetch_t      *fetch;
@@ -329,6 +326,7 @@ struct ngx_http_deskgate_ctx_s {
     ngx_http_deskgate_create_pt     create_request;
 
     ngx_uint_t                      status;      /* of the upstream's answer */
+    ngx_str_t                       upstream_request_id;
     u_char                         *capture;
     size_t                          capture_len;
     ngx_chain_t                    *replacement;
@@ -366,6 +364,10 @@ extern ngx_http_output_header_filter_pt
 extern ngx_http_output_body_filter_pt
     ngx_http_deskgate_next_body_filter;
 
+
+/* worker */
+ngx_int_t ngx_http_deskgate_init_process(ngx_cycle_t *cycle);
+void ngx_http_deskgate_exit_process(ngx_cycle_t *cycle);
 
 /* request */
 ngx_http_deskgate_loc_conf_t *ngx_http_deskgate_conf_of(

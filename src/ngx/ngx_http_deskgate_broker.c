@@ -95,7 +95,7 @@ ngx_http_deskgate_broker_look(ngx_http_request_t *r,
     if (result.state == DG_CACHE_HIT || result.state == DG_CACHE_SOFT) {
         ctx->injected.data = w.data;
         ctx->injected.len = w.len;
-        ctx->injected_generation = result.generation;
+        ctx->injected_version = result.version;
     }
 
     switch (result.state) {
@@ -357,7 +357,7 @@ ngx_http_deskgate_broker_keep(ngx_http_deskgate_ctx_t *ctx,
 
     ctx->injected.data = w.data;
     ctx->injected.len = w.len;
-    ctx->injected_generation = ctx->lease;
+    ctx->injected_version = ctx->lease;
 
     return NGX_OK;
 }
@@ -472,6 +472,6 @@ ngx_http_deskgate_broker_refused(ngx_http_deskgate_ctx_t *ctx)
     key = ngx_http_deskgate_broker_key(ctx);
 
     ngx_http_deskgate_zone_lock();
-    dg_cache_drop(ngx_http_deskgate_cache(), &key, ctx->injected_generation);
+    dg_cache_drop(ngx_http_deskgate_cache(), &key, ctx->injected_version);
     ngx_http_deskgate_zone_unlock();
 }

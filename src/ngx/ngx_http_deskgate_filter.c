@@ -16,6 +16,8 @@ static ngx_int_t ngx_http_deskgate_replace_body(ngx_http_request_t *r,
     ngx_http_deskgate_ctx_t *ctx, ngx_chain_t *in);
 static ngx_int_t ngx_http_deskgate_observe_answer(ngx_http_request_t *r,
     ngx_http_deskgate_ctx_t *ctx);
+static ngx_int_t ngx_http_deskgate_told_request_id(ngx_http_request_t *r,
+    ngx_http_deskgate_ctx_t *ctx);
 static ngx_int_t ngx_http_deskgate_no_store(ngx_http_request_t *r);
 static void ngx_http_deskgate_clock(ngx_http_request_t *r);
 static void ngx_http_deskgate_capture(ngx_http_request_t *r,
@@ -176,6 +178,10 @@ ngx_http_deskgate_observe_answer(ngx_http_request_t *r,
 
     ngx_http_deskgate_clock(r);
 
+    if (ngx_http_deskgate_told_request_id(r, ctx) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
     if (ctx->call.operation == NULL) {
         return NGX_OK;
     }
@@ -216,6 +222,48 @@ ngx_http_deskgate_observe_answer(ngx_http_request_t *r,
     r->filter_need_in_memory = 1;
 
     return NGX_OK;
+}
+
+
+/*
+ * The client is told one request id, and the record has it: the upstream's,
+ * by which its own trail can be joined, or ours where it gives none.
+ */
+
+static ngx_int_t
+ngx_http_deskgate_told_request_id(ngx_http_request_t *r,
+    ngx_http_deskgate_ctx_t *ctx)
+{
+    ngx_str_t         value;
+    ngx_uint_t        i;
+    ngx_list_part_t  *part;
+    ngx_table_elt_t  *header;
+
+    static ngx_str_t  name = ngx_string("x-amzn-RequestId");
+
+    for (part = &r->headers_out.headers.part; part; part = part->next) {
+        header = part->elts;
+
+        for (i = 0; i < part->nelts; i++) {
+            if (header[i].hash
+                && (dg_span_equal_nocase(
+                        ngx_http_deskgate_span(&header[i].key),
+                        DG_SPAN("x-amzn-requestid"))
+                    || dg_span_equal_nocase(
+                        ngx_http_deskgate_span(&header[i].key),
+                        DG_SPAN("x-amz-request-id"))))
+            {
+                ctx->upstream_request_id = header[i].value;
+                return NGX_OK;
+            }
+        }
+    }
+
+    value.data = (u_char *) ctx->request_id;
+    value.len = sizeof(ctx->request_id);
+
+    return ngx_http_deskgate_header_out(r, &name, &value) ? NGX_OK
+                                                          : NGX_ERROR;
 }
 
 

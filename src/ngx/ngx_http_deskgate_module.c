@@ -17,11 +17,6 @@ static char *ngx_http_deskgate_merge_loc_conf(ngx_conf_t *cf, void *parent,
 static char *ngx_http_deskgate_check_location(ngx_conf_t *cf,
     ngx_http_deskgate_loc_conf_t *lcf);
 static ngx_int_t ngx_http_deskgate_init(ngx_conf_t *cf);
-static ngx_int_t ngx_http_deskgate_init_process(ngx_cycle_t *cycle);
-static void ngx_http_deskgate_exit_process(ngx_cycle_t *cycle);
-
-
-ngx_http_deskgate_worker_t  ngx_http_deskgate_worker;
 
 
 static ngx_conf_enum_t  ngx_http_deskgate_replay_values[] = {
@@ -504,65 +499,4 @@ ngx_http_deskgate_init(ngx_conf_t *cf)
     ngx_http_top_request_body_filter = ngx_http_deskgate_request_body_filter;
 
     return NGX_OK;
-}
-
-
-static ngx_int_t
-ngx_http_deskgate_init_process(ngx_cycle_t *cycle)
-{
-    ngx_http_deskgate_worker_t     *worker;
-    ngx_http_deskgate_main_conf_t  *mcf;
-
-    if (ngx_process != NGX_PROCESS_WORKER && ngx_process != NGX_PROCESS_SINGLE)
-    {
-        return NGX_OK;
-    }
-
-    mcf = ngx_http_cycle_get_module_main_conf(cycle,
-                                              ngx_http_deskgate_module);
-    if (mcf == NULL || mcf->zone == NULL) {
-        return NGX_OK;
-    }
-
-    worker = &ngx_http_deskgate_worker;
-    worker->mcf = mcf;
-
-    ngx_queue_init(&worker->waiting);
-
-    /* random bytes must not be inherited: made after the fork */
-
-    worker->crypto = dg_crypto_create(NULL, NULL);
-    if (worker->crypto == NULL) {
-        return NGX_ERROR;
-    }
-
-    worker->signing_keys = dg_signing_keys_create(worker->crypto,
-                                           NGX_HTTP_DESKGATE_SIGNING_KEYS);
-    worker->tokens = dg_token_cache_create(worker->crypto,
-                                           DG_TOKEN_CACHE_BYTES);
-
-    if (worker->signing_keys == NULL || worker->tokens == NULL) {
-        return NGX_ERROR;
-    }
-
-    return ngx_http_deskgate_trail_init_worker(cycle, mcf);
-}
-
-
-static void
-ngx_http_deskgate_exit_process(ngx_cycle_t *cycle)
-{
-    ngx_http_deskgate_worker_t  *worker;
-
-    worker = &ngx_http_deskgate_worker;
-
-    if (worker->mcf == NULL) {
-        return;
-    }
-
-    ngx_http_deskgate_trail_exit_worker(cycle);
-
-    dg_token_cache_destroy(worker->tokens);
-    dg_signing_keys_destroy(worker->signing_keys);
-    dg_crypto_destroy(worker->crypto);
 }

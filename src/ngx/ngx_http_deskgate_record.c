@@ -93,7 +93,9 @@ ngx_http_deskgate_record_event(ngx_http_request_t *r,
     offer = ctx->offer ? ctx->offer : ctx->lcf->offers->elts;
 
     record->time = ngx_time();
-    record->request_id = dg_span(ctx->request_id, sizeof(ctx->request_id));
+    record->request_id = ctx->upstream_request_id.len
+                         ? ngx_http_deskgate_span(&ctx->upstream_request_id)
+                         : dg_span(ctx->request_id, sizeof(ctx->request_id));
     record->region = ngx_http_deskgate_span(&offer->region);
     record->account = ngx_http_deskgate_span(&ctx->lcf->trail->account);
     record->mode = ctx->observing ? DG_RECORD_OBSERVE : DG_RECORD_ENFORCE;
@@ -291,6 +293,8 @@ ngx_http_deskgate_record_upstream(ngx_http_request_t *r,
     state = r->upstream_states->elts;
     state += r->upstream_states->nelts - 1;
 
+    record->upstream.request_id =
+        ngx_http_deskgate_span(&ctx->upstream_request_id);
     record->upstream.attempts = r->upstream_states->nelts;
     record->upstream.status = state->status;
     record->upstream.connect_ms = (ngx_msec_int_t) state->connect_time;

@@ -375,7 +375,7 @@ ngx_http_deskgate_trail_reopen(ngx_http_deskgate_trail_file_t *file,
     ngx_fd_t         old;
     ngx_file_info_t  named, opened;
 
-    if (file->fd == NGX_INVALID_FILE || file->batch.in_flight) {
+    if (file->fd == NGX_INVALID_FILE) {
         return;
     }
 
@@ -396,7 +396,12 @@ ngx_http_deskgate_trail_reopen(ngx_http_deskgate_trail_file_t *file,
     old = file->fd;
 
     if (ngx_http_deskgate_trail_open(file, log) != NGX_OK) {
+        file->fd = old;
         return;
+    }
+
+    if (file->batch.in_flight) {
+        dg_trail_restart(&file->batch);
     }
 
     if (ngx_close_file(old) == NGX_FILE_ERROR) {
