@@ -167,6 +167,7 @@ end_hex(dg_json_door_t *door)
         return refuse(door, "an escaped surrogate without its other half");
     }
 
+    door->nul |= door->unit == 0;
     door->paired = high;
     door->state = high ? DOOR_LOW_SLASH : DOOR_PLAIN;
     return true;

@@ -19,6 +19,7 @@ typedef struct {
     uint8_t      high;
     uint16_t     unit;       /* UTF-16 code unit of the escape being read */
     bool         paired;     /* a high surrogate was read before it */
+    bool         nul;        /* there was an escaped NUL; it may pass */
     size_t       seen;       /* bytes that passed, from the start */
     const char  *reason;     /* why a byte was refused, for a diagnostic */
 } dg_json_door_t;

@@ -250,8 +250,8 @@ on_map_key(void *ctx, const unsigned char *text, size_t len)
         return exceeded(r, "a name is too long");
     }
 
-    /* a raw NUL was refused before, so this one was escaped */
-    if (dg_span_find(name, 0) != len) {
+    /* yajl refuses a raw NUL, so only an escaped one can be in a name */
+    if (r->door.nul && dg_span_find(name, 0) != len) {
         r->reason = "a NUL in a name";
         return result(r, DG_ERR_SYNTAX);
     }
