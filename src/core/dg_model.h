@@ -221,7 +221,7 @@ DG_MUST_USE dg_err_t dg_model_load(dg_arena_t *arena, dg_span_t name,
 void dg_model_release(dg_service_t *service);
 
 /*
- * Which service and operation (D19, D21).  services: those that the location
+ * Which service and operation.  services: those that the location
  * offers.  DG_ALLOWED, or UNKNOWN_OPERATION, AMBIGUOUS_OPERATION,
  * ACTION_DISAGREES; *call has the service as soon as it is known, so that a
  * refusal can take its form.

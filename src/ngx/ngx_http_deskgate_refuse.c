@@ -201,6 +201,7 @@ ngx_http_deskgate_challenge(ngx_http_request_t *r,
     {
         ngx_str_set(&value, "Bearer realm=\"deskgate\", "
                             "error=\"invalid_token\"");
+
     } else {
         return NGX_OK;
     }
