@@ -5,6 +5,7 @@
 #include "dg_sandbox_broker.h"
 
 #include "core/dg_codec.h"
+#include "core/dg_requirements.h"
 
 #define BROKER_TOKEN_LIFE       3600   /* connect-session-token-duration */
 #define BROKER_TOKEN_TEXT       2048
@@ -151,10 +152,58 @@ dg_broker_view(dg_sandbox_call_t *call, const dg_json_t *def,
 }
 
 
-static bool
-suits(dg_sandbox_call_t *call, const dg_json_t *item,
-    const dg_json_t *server)
+/* What the Requirements expression may ask of a server. */
+typedef struct {
+    dg_sandbox_call_t  *call;
+    const dg_json_t    *server;
+} candidate_t;
+
+
+/* Ec2InstanceType of the expression is EC2InstanceType of the JSON. */
+static const dg_json_t *
+property(const dg_json_t *server, dg_span_t name)
 {
+    return dg_template_path(server, name);
+}
+
+
+static bool
+lookup(void *ctx, bool is_tag, dg_span_t name, dg_span_t *text)
+{
+    candidate_t      *c = ctx;
+    const dg_json_t  *value;
+
+    if (!is_tag) {
+        value = property(c->server, name);
+        if (value == NULL) {
+            return false;
+        }
+
+        *text = value->text;
+        return true;
+    }
+
+    value = dg_json_member(c->server, DG_SPAN("Tags"));
+
+    for (value = value ? value->first : NULL; value != NULL;
+         value = value->next)
+    {
+        if (dg_span_equal(dg_sandbox_text(value, "Key"), name)) {
+            *text = dg_sandbox_text(value, "Value");
+            return true;
+        }
+    }
+
+    return false;
+}
+
+
+static bool
+suits(dg_sandbox_call_t *call, const dg_requirements_t *requirements,
+    const dg_json_t *item, const dg_json_t *server)
+{
+    candidate_t  c = { call, server };
+
     if (!is(server, "Availability", "AVAILABLE")) {
         return false;
     }
@@ -173,7 +222,8 @@ suits(dg_sandbox_call_t *call, const dg_json_t *item,
         return false;
     }
 
-    return true;
+    return requirements == NULL
+           || dg_requirements_match(requirements, lookup, &c);
 }
 
 
@@ -181,22 +231,29 @@ suits(dg_sandbox_call_t *call, const dg_json_t *item,
 static dg_err_t
 place(dg_sandbox_call_t *call, const dg_json_t *item, dg_span_t *server)
 {
-    dg_json_t  *s;
-    dg_span_t   id = DG_SPAN_EMPTY, text;
+    dg_err_t            err;
+    dg_json_t          *s;
+    dg_diag_t           diag;
+    dg_span_t           id = DG_SPAN_EMPTY, text;
+    dg_requirements_t  *requirements = NULL;
 
     *server = DG_SPAN_EMPTY;
 
     if (dg_json_string(item, DG_SPAN("Requirements"), &text)
         && text.len != 0)
     {
-        return dg_sandbox_fault(call, DG_FAULT_INVALID,
-                                "Requirements are not offered here");
+        err = dg_requirements_parse(call->tree.arena, text, &diag,
+                                    &requirements);
+        if (err != DG_OK) {
+            return dg_sandbox_fault(call, DG_FAULT_INVALID,
+                                    "Invalid Requirements: %s", diag.text);
+        }
     }
 
     while ((s = dg_entity_next(call, servers(call), id, &id)) != NULL) {
         view_server(call, s);
 
-        if (suits(call, item, s)) {
+        if (suits(call, requirements, item, s)) {
             *server = id;
             return DG_OK;
         }

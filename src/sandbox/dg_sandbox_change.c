@@ -74,7 +74,8 @@ dg_change_without_blobs(dg_sandbox_call_t *call, const dg_shape_t *shape,
 
         if (member == NULL || member->shape->type != DG_SHAPE_BLOB) {
             dg_tree_set(&call->tree, made, m->key,
-                        dg_change_without_blobs(call, member ? member->shape : NULL, m));
+                        dg_change_without_blobs(call,
+                            member ? member->shape : NULL, m));
             continue;
         }
 
@@ -437,7 +438,7 @@ dg_change(dg_sandbox_call_t *call, const dg_json_t *item, dg_json_t *entity)
     toggle_lists(call, item, entity);
     unset_mapped(call, item, entity);
     dg_change_set(call, dg_json_member(call->row, DG_SPAN("set")), item, entity,
-               false);
+                  false);
     unset_values(call, item, entity);
 
     if (dg_json_member(call->row, DG_SPAN("set")) != NULL) {

@@ -7,9 +7,9 @@
 static const char *const  row_members[] = {
     "do", "entity", "each", "id", "needs", "from", "set", "unset",
     "unset_named", "unset_map", "rename", "omit", "copy", "move", "also",
-    "add", "remove", "toggle", "unless", "absent", "present", "upsert", "filters",
-    "list", "project", "view", "change", "parent", "match", "entry", "output",
-    NULL
+    "add", "remove", "toggle", "unless", "absent", "present", "upsert",
+    "filters", "list", "project", "view", "change", "parent", "match",
+    "entry", "output", NULL
 };
 
 static const char *const  entity_members[] = {

@@ -199,8 +199,8 @@ also(dg_sandbox_call_t *call, const dg_json_t *item, const dg_json_t *entity)
             return DG_ERR_MEMORY;
         }
 
-        dg_change_set(call, dg_json_member(def, DG_SPAN("defaults")), item, more,
-                   true);
+        dg_change_set(call, dg_json_member(def, DG_SPAN("defaults")), item,
+                      more, true);
         dg_entity_touch(call, more);
 
         err = dg_entity_put(call, def, more);
@@ -266,9 +266,9 @@ dg_verb_create(dg_sandbox_call_t *call, const dg_json_t *item,
                   dg_change_without_blobs(call, call->operation->input,
                                 dg_change_attributes(call, item)));
     dg_change_set(call, dg_json_member(call->row, DG_SPAN("set")), item, made,
-               false);
+                  false);
     dg_change_set(call, dg_json_member(def, DG_SPAN("defaults")), item, made,
-               true);
+                  true);
     dg_tags_add(call, made, dg_template_path(item, DG_SPAN("Tags")));
     dg_tags_add(call, made, dg_template_path(item,
                                              DG_SPAN("TagSpecifications")));
