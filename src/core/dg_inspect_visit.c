@@ -103,12 +103,16 @@ static dg_err_t
 map_key(dg_inspect_t *in, dg_inspect_frame_t *f, dg_span_t name)
 {
     bool      unknown = false;
-    dg_err_t  err;
+    dg_err_t  err = DG_OK;
 
     f->member = f->shape->map_key;
     f->index++;
-    err = dg_inspect_check_scalar(in, f->member->shape, DG_SCALAR_STRING,
-                                  name, &unknown);
+
+    if (!in->is_answer) {
+        err = dg_inspect_check_scalar(in, f->member->shape, DG_SCALAR_STRING,
+                                      name, &unknown);
+    }
+
     f->member = f->shape->element;
     return err ? err : dg_inspect_set_path(in, f, name);
 }
