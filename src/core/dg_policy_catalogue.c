@@ -309,32 +309,60 @@ arn_known(void *ctx, dg_span_t text)
 
 /* Keys */
 
-static bool
-is_several(const dg_member_t *m)
+static const dg_member_t *
+member_nocase(const dg_shape_t *structure, dg_span_t name)
 {
-    return m != NULL && (m->shape->type == DG_SHAPE_LIST
-                         || m->shape->type == DG_SHAPE_MAP);
-}
-
-
-/* Is a list or map on the way from the shape to the end of the path. */
-static bool
-passes_list(const dg_shape_t *shape, dg_span_t path, dg_span_t batch)
-{
-    dg_span_t  part;
-
-    for (size_t i = 1; i <= path.len; i++) {
-        part = dg_span_slice(path, 0, i);
-
-        if ((i == path.len || path.data[i] == '/')
-            && !dg_span_equal(part, batch)
-            && is_several(dg_model_path(shape, part)))
-        {
-            return true;
+    for (size_t i = 0; i < structure->member_count; i++) {
+        if (dg_span_equal_nocase(structure->members[i].wire_name, name)) {
+            return &structure->members[i];
         }
     }
 
-    return false;
+    return NULL;
+}
+
+
+/*
+ * The member at the end of a path; lists and maps are passed silently.
+ * *is_list when one is on the way, save at `batch`, the list whose items are
+ * decided one by one.
+ */
+static const dg_member_t *
+walk(const dg_shape_t *shape, dg_span_t path, const dg_shape_t *batch,
+    bool *is_list)
+{
+    const dg_member_t  *member = NULL;
+    dg_span_t           part;
+
+    *is_list = false;
+
+    while (dg_span_split(&path, '/', &part)) {
+
+        while (shape->type == DG_SHAPE_LIST || shape->type == DG_SHAPE_MAP) {
+            if (shape->element == NULL) {
+                return NULL;
+            }
+
+            *is_list = *is_list || shape != batch;
+            shape = shape->element->shape;
+        }
+
+        member = member_nocase(shape, part);
+
+        if (member == NULL) {
+            return NULL;
+        }
+
+        shape = member->shape;
+    }
+
+    if (shape != batch && (shape->type == DG_SHAPE_LIST
+                           || shape->type == DG_SHAPE_MAP))
+    {
+        *is_list = true;
+    }
+
+    return member;
 }
 
 
@@ -342,34 +370,31 @@ const dg_shape_t *
 dg_policy_request_member(const dg_operation_t *operation, dg_span_t path,
     bool *is_list, bool *sensitive)
 {
-    const dg_shape_t   *from = operation->input;
-    const dg_member_t  *member = NULL, *batch;
-    dg_span_t           batch_path = operation->batch_member;
+    const dg_shape_t   *input = operation->input, *batch = NULL;
+    const dg_member_t  *member = NULL;
 
-    if (from == NULL || path.len == 0) {
+    if (input == NULL || path.len == 0) {
         return NULL;
     }
 
-    if (batch_path.len) {
-        batch = dg_model_path(from, batch_path);
+    if (operation->batch_member.len) {
+        member = dg_model_path(input, operation->batch_member);
+        batch = member != NULL ? member->shape : NULL;
+        member = NULL;
+    }
 
-        if (batch != NULL && batch->shape->element != NULL) {
-            from = batch->shape->element->shape;
-            member = dg_model_path(from, path);
-            batch_path = member != NULL ? DG_SPAN_EMPTY : batch_path;
-        }
+    if (batch != NULL && batch->element != NULL) {
+        member = walk(batch->element->shape, path, NULL, is_list);
     }
 
     if (member == NULL) {
-        from = operation->input;
-        member = dg_model_path(from, path);
+        member = walk(input, path, batch, is_list);
     }
 
     if (member == NULL) {
         return NULL;
     }
 
-    *is_list = passes_list(from, path, batch_path);
     *sensitive = member->sensitive;
     return member->shape;
 }

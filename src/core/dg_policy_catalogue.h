@@ -30,9 +30,10 @@ DG_MUST_USE dg_err_t dg_policy_catalogue_create(dg_arena_t *arena,
 
 /*
  * Where `deskgate:Request/PATH` leads from the operation's input: the
- * member's shape, or NULL.  A path names members by their wire names joined
- * by '/'; lists are stepped through without being named, in a batch call the
- * path starts at the item.  *is_list: may have several values.
+ * member's shape, or NULL.  A path names members by their wire names, in any
+ * case, joined by '/'; lists are stepped through without being named; in a
+ * batch call the path may start at the item.  *is_list: may have several
+ * values.
  */
 const dg_shape_t *dg_policy_request_member(const dg_operation_t *operation,
     dg_span_t path, bool *is_list, bool *sensitive);
