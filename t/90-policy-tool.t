@@ -61,6 +61,44 @@ foreach my $file (sort glob "$examples/*.json") {
     like($out, qr/^[1-9]\d* passed, 0 failed$/m, "$name: some were decided");
 }
 
+# the keys: those that policies may read, have values and are documented
+
+sub read_file {
+    my ($name) = @_;
+
+    open my $fh, '<', $name or die "$name: $!";
+    local $/;
+
+    return scalar <$fh>;
+}
+
+my $prefix = qr/(?:aws|deskgate):[A-Za-z]+/;
+my %catalogue = map { $_ => 1 }
+    read_file('src/core/dg_policy_catalogue.c') =~ /\{ "($prefix\/?)", /g;
+my %given = map { $_ => 1 }
+    read_file('src/core/dg_conditions.c') =~ /\{ "($prefix\/?)", /g;
+my %documented = map { $_ => 1 }
+    read_file('docs/policy.md') =~ /^\| `($prefix\/?)(?:KEY|PATH)?` \|/mg;
+
+is_deeply(\%catalogue, \%given, 'policies may read what has a value');
+is_deeply(\%documented, \%given, 'docs/policy.md tells of these keys');
+cmp_ok(scalar keys %given, '>', 15, 'which are many');
+
+# the documented policies
+
+my $n = 0;
+
+foreach my $policy (read_file('docs/policy.md')
+    =~ /^```json\n(\{\n.*?)^```/msg)
+{
+    my $file = write_file('doc' . ++$n . '.json', $policy);
+    my ($status, $out) = run("check $known $file");
+
+    is($out, "$file: ok\n", "policy $n of docs/policy.md");
+}
+
+cmp_ok($n, '>=', 4, 'one for each service');
+
 # check
 
 my $bad = write_file('bad.json', <<'EOF');
