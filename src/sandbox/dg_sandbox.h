@@ -80,6 +80,8 @@ typedef struct {
     dg_json_t                   *output;
     const dg_json_t             *entity;   /* the one it was about, or NULL */
     const dg_json_t             *entity_def;
+    dg_json_t                   *servers;  /* as they stand now, by id, kept
+                                              until a session changes */
 
     dg_fault_t                   fault;
     dg_span_t                    code;     /* of the error, when given */

@@ -15,6 +15,9 @@
 #define PHASE   DG_SPAN("$phase")
 #define SERVER  DG_SPAN("$server")
 
+#define CONSOLE  DG_SPAN("ConsoleSessionCount")
+#define VIRTUAL  DG_SPAN("VirtualSessionCount")
+
 typedef struct {
     int64_t  console;
     int64_t  virtual;
@@ -51,28 +54,52 @@ is_true(const dg_json_t *object, dg_span_t name)
 }
 
 
-/* Sessions that occupy the server. */
+static bool
+is_over(const dg_json_t *session)
+{
+    return is(session, "$phase", "DELETING") || is(session, "$phase", "DELETED");
+}
+
+
+/* One more of the session's type at its server. */
+static void
+occupy(dg_sandbox_call_t *call, const dg_json_t *session)
+{
+    int64_t           n = 0;
+    dg_span_t         id = dg_sandbox_text(session, "$server"), name;
+    dg_json_t        *server;
+    const dg_json_t  *old = dg_json_member(call->servers, id), *value;
+
+    if (old == NULL) {
+        return;
+    }
+
+    name = is(session, "Type", "CONSOLE") ? CONSOLE : VIRTUAL;
+    value = dg_json_member(old, name);
+
+    if (value == NULL || dg_json_to_i64(value->text, &n) != DG_OK) {
+        n = 0;
+    }
+
+    server = dg_tree_copy(&call->tree, old);
+    dg_tree_set(&call->tree, server, name, dg_tree_number(&call->tree, n + 1));
+    dg_tree_set(&call->tree, call->servers, id, server);
+}
+
+
 static counts_t
-count(dg_sandbox_call_t *call, dg_span_t server)
+counts_of(const dg_json_t *server)
 {
     counts_t          n = { 0, 0 };
-    dg_span_t         id = DG_SPAN_EMPTY;
-    const dg_json_t  *s;
+    const dg_json_t  *c = dg_json_member(server, CONSOLE);
+    const dg_json_t  *v = dg_json_member(server, VIRTUAL);
 
-    while ((s = dg_entity_next(call, sessions(call), id, &id)) != NULL) {
+    if (c == NULL || dg_json_to_i64(c->text, &n.console) != DG_OK) {
+        n.console = 0;
+    }
 
-        if (!dg_span_equal(dg_sandbox_text(s, "$server"), server)
-            || is(s, "$phase", "DELETING") || is(s, "$phase", "DELETED"))
-        {
-            continue;
-        }
-
-        if (is(s, "Type", "CONSOLE")) {
-            n.console++;
-            continue;
-        }
-
-        n.virtual++;
+    if (v == NULL || dg_json_to_i64(v->text, &n.virtual) != DG_OK) {
+        n.virtual = 0;
     }
 
     return n;
@@ -93,16 +120,11 @@ is_full(const dg_json_t *server, counts_t n)
 }
 
 
+/* Availability follows from what is at the server. */
 static void
-view_server(dg_sandbox_call_t *call, dg_json_t *server)
+judge(dg_sandbox_call_t *call, dg_json_t *server)
 {
-    counts_t     n = count(call, dg_sandbox_text(server, "Id"));
     const char  *reason = NULL;
-
-    dg_tree_set(&call->tree, server, DG_SPAN("ConsoleSessionCount"),
-                dg_tree_number(&call->tree, n.console));
-    dg_tree_set(&call->tree, server, DG_SPAN("VirtualSessionCount"),
-                dg_tree_number(&call->tree, n.virtual));
 
     if (is_true(server, DG_SPAN("$closed"))) {
         reason = "SERVER_CLOSED";
@@ -110,7 +132,7 @@ view_server(dg_sandbox_call_t *call, dg_json_t *server)
     } else if (is(server, "Availability", "UNAVAILABLE")) {
         return;   /* as the data say: unreachable, unhealthy */
 
-    } else if (is_full(server, n)) {
+    } else if (is_full(server, counts_of(server))) {
         reason = "SERVER_FULL";
     }
 
@@ -124,57 +146,83 @@ view_server(dg_sandbox_call_t *call, dg_json_t *server)
 }
 
 
+/*
+ * All servers with their sessions counted: one pass over both, however many
+ * of them the call then looks at.
+ */
+static const dg_json_t *
+all_servers(dg_sandbox_call_t *call)
+{
+    dg_json_t        *s;
+    dg_span_t         id = DG_SPAN_EMPTY;
+    const dg_json_t  *c;
+
+    if (call->servers != NULL) {
+        return call->servers;
+    }
+
+    call->servers = dg_tree_object(&call->tree);
+
+    while ((s = dg_entity_next(call, servers(call), id, &id)) != NULL) {
+        dg_tree_set(&call->tree, s, CONSOLE, dg_tree_number(&call->tree, 0));
+        dg_tree_set(&call->tree, s, VIRTUAL, dg_tree_number(&call->tree, 0));
+        dg_tree_set(&call->tree, call->servers, id, s);
+    }
+
+    id = DG_SPAN_EMPTY;
+
+    while ((s = dg_entity_next(call, sessions(call), id, &id)) != NULL) {
+        if (!is_over(s)) {
+            occupy(call, s);
+        }
+    }
+
+    for (c = call->servers ? call->servers->first : NULL; c != NULL;
+         c = c->next)
+    {
+        judge(call, (dg_json_t *) c);
+    }
+
+    return call->servers;
+}
+
+
 void
 dg_broker_view(dg_sandbox_call_t *call, const dg_json_t *def,
     dg_json_t *entity)
 {
-    dg_json_t  *server;
+    const dg_json_t  *server;
 
     if (entity == NULL || !call->data->service->is_broker) {
         return;
     }
 
     if (def == servers(call)) {
-        view_server(call, entity);
+        server = dg_json_member(all_servers(call),
+                                dg_sandbox_text(entity, "Id"));
+        dg_tree_merge(&call->tree, entity, server);
         return;
     }
 
-    if (def != sessions(call)) {
-        return;
-    }
-
-    server = dg_entity_get(call, servers(call),
-                           dg_sandbox_text(entity, "$server"));
-    if (server != NULL) {
-        view_server(call, server);
-        dg_tree_set(&call->tree, entity, DG_SPAN("Server"), server);
+    if (def == sessions(call)) {
+        dg_tree_set(&call->tree, entity, DG_SPAN("Server"),
+                    dg_json_member(all_servers(call),
+                                   dg_sandbox_text(entity, "$server")));
     }
 }
 
 
-/* What the Requirements expression may ask of a server. */
-typedef struct {
-    dg_sandbox_call_t  *call;
-    const dg_json_t    *server;
-} candidate_t;
-
-
-/* Ec2InstanceType of the expression is EC2InstanceType of the JSON. */
-static const dg_json_t *
-property(const dg_json_t *server, dg_span_t name)
-{
-    return dg_template_path(server, name);
-}
-
-
+/*
+ * What a Requirements expression asks of a server.  Its Ec2InstanceType is
+ * the EC2InstanceType of the JSON: paths compare without case at last.
+ */
 static bool
 lookup(void *ctx, bool is_tag, dg_span_t name, dg_span_t *text)
 {
-    candidate_t      *c = ctx;
-    const dg_json_t  *value;
+    const dg_json_t  *server = ctx, *value;
 
     if (!is_tag) {
-        value = property(c->server, name);
+        value = dg_template_path(server, name);
         if (value == NULL) {
             return false;
         }
@@ -183,7 +231,7 @@ lookup(void *ctx, bool is_tag, dg_span_t name, dg_span_t *text)
         return true;
     }
 
-    value = dg_json_member(c->server, DG_SPAN("Tags"));
+    value = dg_json_member(server, DG_SPAN("Tags"));
 
     for (value = value ? value->first : NULL; value != NULL;
          value = value->next)
@@ -199,10 +247,9 @@ lookup(void *ctx, bool is_tag, dg_span_t name, dg_span_t *text)
 
 
 static bool
-suits(dg_sandbox_call_t *call, const dg_requirements_t *requirements,
-    const dg_json_t *item, const dg_json_t *server)
+suits(const dg_requirements_t *requirements, const dg_json_t *item,
+    const dg_json_t *server)
 {
-    candidate_t  c = { call, server };
 
     if (!is(server, "Availability", "AVAILABLE")) {
         return false;
@@ -216,14 +263,12 @@ suits(dg_sandbox_call_t *call, const dg_requirements_t *requirements,
         return false;
     }
 
-    if (is(item, "Type", "CONSOLE")
-        && count(call, dg_sandbox_text(server, "Id")).virtual > 0)
-    {
+    if (is(item, "Type", "CONSOLE") && counts_of(server).virtual > 0) {
         return false;
     }
 
     return requirements == NULL
-           || dg_requirements_match(requirements, lookup, &c);
+           || dg_requirements_match(requirements, lookup, (void *) server);
 }
 
 
@@ -231,11 +276,11 @@ suits(dg_sandbox_call_t *call, const dg_requirements_t *requirements,
 static dg_err_t
 place(dg_sandbox_call_t *call, const dg_json_t *item, dg_span_t *server)
 {
-    dg_err_t            err;
-    dg_json_t          *s;
-    dg_diag_t           diag;
-    dg_span_t           id = DG_SPAN_EMPTY, text;
-    dg_requirements_t  *requirements = NULL;
+    dg_err_t                  err;
+    dg_diag_t                 diag;
+    dg_span_t                 text;
+    const dg_json_t          *s;
+    const dg_requirements_t  *requirements = NULL;
 
     *server = DG_SPAN_EMPTY;
 
@@ -246,20 +291,21 @@ place(dg_sandbox_call_t *call, const dg_json_t *item, dg_span_t *server)
                                     &requirements);
         if (err != DG_OK) {
             return dg_sandbox_fault(call, DG_FAULT_INVALID,
-                                    "Invalid Requirements: %s", diag.text);
+                                    "Requirements: %s at position %u",
+                                    diag.text, diag.column);
         }
     }
 
-    while ((s = dg_entity_next(call, servers(call), id, &id)) != NULL) {
-        view_server(call, s);
+    s = all_servers(call);
 
-        if (suits(call, requirements, item, s)) {
-            *server = id;
+    for (s = s ? s->first : NULL; s != NULL; s = s->next) {
+        if (suits(requirements, item, s)) {
+            *server = s->key;
             return DG_OK;
         }
     }
 
-    return DG_OK;
+    return call->tree.failed ? DG_ERR_MEMORY : DG_OK;
 }
 
 
@@ -297,6 +343,8 @@ dg_broker_create(dg_sandbox_call_t *call, const dg_json_t *item,
                                 "No DCV server satisfies the request");
     }
 
+    call->servers = NULL;
+
     return dg_verb_create(call, placed_item(call, item, server), entity);
 }
 
@@ -319,6 +367,8 @@ place_waiting(dg_sandbox_call_t *call)
         if (err != DG_OK || server.len == 0) {
             continue;
         }
+
+        call->servers = NULL;
 
         dg_entity_touch(call, s);
         dg_tree_set_text(&call->tree, s, PHASE, DG_SPAN("PLACED"));
@@ -375,6 +425,8 @@ dg_broker_delete(dg_sandbox_call_t *call, const dg_json_t *item,
     }
 
     *entity = session;
+    call->servers = NULL;
+
     return place_waiting(call);
 }
 
@@ -496,6 +548,8 @@ set_closed(dg_sandbox_call_t *call, const dg_json_t *found, bool closed,
     }
 
     *entity = server;
+    call->servers = NULL;
+
     return dg_entity_put(call, servers(call), server);
 }
 
@@ -531,7 +585,8 @@ dg_broker_close(dg_sandbox_call_t *call, const dg_json_t *item,
         return err;
     }
 
-    n = count(call, dg_sandbox_text(found, "Id"));
+    n = counts_of(dg_json_member(all_servers(call),
+                                 dg_sandbox_text(found, "Id")));
 
     if (n.console + n.virtual != 0 && !is_true(item, DG_SPAN("Force"))) {
         return dg_sandbox_fault(call, DG_FAULT_STATE,

@@ -27,9 +27,10 @@ listed(const dg_json_t *row, const char *name, dg_span_t text)
 dg_err_t
 dg_change_allowed(dg_sandbox_call_t *call, const dg_json_t *entity)
 {
-    dg_span_t  state, member = dg_sandbox_text(call->entity_def, "state");
+    dg_span_t  state = DG_SPAN_EMPTY;
 
-    state = dg_sandbox_text(entity, (const char *) member.data);
+    (void) dg_json_string(entity, dg_sandbox_text(call->entity_def, "state"),
+                          &state);
 
     if (dg_json_member(call->row, DG_SPAN("from")) == NULL
         || listed(call->row, "from", state))

@@ -265,15 +265,14 @@ shown(dg_sandbox_call_t *call, dg_json_t *entity)
 static dg_err_t
 change(dg_sandbox_call_t *call, const dg_json_t *def, dg_json_t *entity)
 {
-    dg_span_t         state;
+    dg_span_t         state = DG_SPAN_EMPTY;
     const dg_json_t  *row = dg_json_member(call->row, DG_SPAN("change")), *from;
 
     if (row == NULL) {
         return DG_OK;
     }
 
-    state = dg_sandbox_text(entity, (const char *)
-                                    dg_sandbox_text(def, "state").data);
+    (void) dg_json_string(entity, dg_sandbox_text(def, "state"), &state);
 
     from = dg_json_member(row, DG_SPAN("from"));
 
