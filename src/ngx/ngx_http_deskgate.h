@@ -13,6 +13,7 @@
 
 #include "ngx_http_deskgate_compat.h"
 
+#include "core/dg_answer.h"
 #include "core/dg_cache.h"
 #include "core/dg_caller.h"
 #include "core/dg_counters.h"
@@ -46,6 +47,7 @@
 #define NGX_HTTP_DESKGATE_ARENA_LIMIT    (16 * 1024 * 1024)
 #define NGX_HTTP_DESKGATE_FILE_LIMIT     (4 * 1024 * 1024)
 #define NGX_HTTP_DESKGATE_CAPTURE_SIZE   65536
+#define NGX_HTTP_DESKGATE_REASON_SIZE    1024
 #define NGX_HTTP_DESKGATE_TOKEN_SIZE     16384
 #define NGX_HTTP_DESKGATE_SIGNED_SIZE    1024
 #define NGX_HTTP_DESKGATE_OFFERS_MAX     16

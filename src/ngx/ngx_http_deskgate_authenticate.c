@@ -20,8 +20,8 @@ static dg_sigv4_rules_t ngx_http_deskgate_rules(
     ngx_http_deskgate_ctx_t *ctx);
 static ngx_int_t ngx_http_deskgate_sigv4_refused(
     ngx_http_deskgate_ctx_t *ctx, dg_refusal_t refusal);
-static void ngx_http_deskgate_log_mismatch(ngx_http_request_t *r,
-    ngx_http_deskgate_ctx_t *ctx, dg_sigv4_trace_t *trace);
+static void ngx_http_deskgate_explain_mismatch(ngx_http_deskgate_ctx_t *ctx,
+    dg_sigv4_trace_t *trace);
 static ngx_uint_t ngx_http_deskgate_guards_replay(
     ngx_http_deskgate_ctx_t *ctx);
 
@@ -292,7 +292,7 @@ ngx_http_deskgate_verify(ngx_http_request_t *r, ngx_http_deskgate_ctx_t *ctx)
                                   DG_SIGV4_PATH_NORMALIZED, &trace);
 
         if (refusal != DG_ALLOWED) {
-            ngx_http_deskgate_log_mismatch(r, ctx, &trace);
+            ngx_http_deskgate_explain_mismatch(ctx, &trace);
             return ngx_http_deskgate_refused(ctx, refusal, NULL);
         }
 
@@ -404,22 +404,29 @@ ngx_http_deskgate_forget(ngx_http_deskgate_ctx_t *ctx)
 /* What a person needs to find the difference; nothing of it is secret. */
 
 static void
-ngx_http_deskgate_log_mismatch(ngx_http_request_t *r,
-    ngx_http_deskgate_ctx_t *ctx, dg_sigv4_trace_t *trace)
+ngx_http_deskgate_explain_mismatch(ngx_http_deskgate_ctx_t *ctx,
+    dg_sigv4_trace_t *trace)
 {
     char                hash[DG_SHA256_HEX_SIZE];
-    ngx_str_t           names, received;
+    dg_writer_t         w;
     const dg_header_t  *host;
 
+    w = dg_writer(dg_arena_alloc(&ctx->arena, NGX_HTTP_DESKGATE_REASON_SIZE),
+                  NGX_HTTP_DESKGATE_REASON_SIZE);
+    if (w.data == NULL) {
+        return;
+    }
+
     dg_hex_encode(trace->canonical_hash, DG_SHA256_SIZE, hash);
-
     host = dg_request_header(&ctx->received, DG_SPAN("host"), NULL);
-    received = ngx_http_deskgate_str(host ? host->value : DG_SPAN_EMPTY);
-    names = ngx_http_deskgate_str(ctx->claim.signed_headers);
 
-    ngx_log_error(NGX_LOG_INFO, r->connection->log, 0,
-                  "deskgate computed canonical request sha256 %*s over "
-                  "signed headers \"%V\" for host \"%V\"; compare with "
-                  "deskgate-sign --verify",
-                  (size_t) DG_SHA256_HEX_SIZE, hash, &names, &received);
+    dg_write_cstr(&w, "our canonical request has sha256 ");
+    dg_write(&w, hash, sizeof(hash));
+    dg_write_cstr(&w, ", host \"");
+    dg_write_span(&w, host ? host->value : DG_SPAN_EMPTY);
+    dg_write_cstr(&w, "\", signed headers \"");
+    dg_write_span(&w, ctx->claim.signed_headers);
+    dg_write_cstr(&w, "\"; compare with deskgate-sign --verify");
+
+    ctx->reason = ngx_http_deskgate_str(dg_written(&w));
 }

@@ -9,8 +9,9 @@
 
 static ngx_uint_t ngx_http_deskgate_host_listed(ngx_http_request_t *r,
     ngx_http_deskgate_ctx_t *ctx);
+static ngx_str_t ngx_http_deskgate_without_port(ngx_str_t host);
 static ngx_uint_t ngx_http_deskgate_host_is(const ngx_str_t *listed,
-    const ngx_str_t *host, const ngx_str_t *name);
+    const ngx_str_t *host);
 static ngx_http_deskgate_offer_t *ngx_http_deskgate_offer_of(
     ngx_http_deskgate_ctx_t *ctx);
 
@@ -75,43 +76,28 @@ ngx_http_deskgate_offer_of(ngx_http_deskgate_ctx_t *ctx)
 
 /*
  * A signature is made for a host: one made for another must not be usable
- * here.
+ * here.  The header decides, and not what nginx found in the request line,
+ * since the header is what was signed.
  */
 
 static ngx_uint_t
 ngx_http_deskgate_host_listed(ngx_http_request_t *r,
     ngx_http_deskgate_ctx_t *ctx)
 {
-    ngx_str_t                 *name, host;
-    ngx_uint_t                 i;
-    const dg_header_t         *header;
-    ngx_http_server_name_t    *sn;
-    ngx_http_core_srv_conf_t  *cscf;
+    ngx_str_t          *listed, host, name;
+    ngx_uint_t          i;
+    const dg_header_t  *header;
 
     header = dg_request_header(&ctx->received, DG_SPAN("host"), NULL);
     host = header ? ngx_http_deskgate_str(header->value)
                   : r->headers_in.server;
 
-    if (ctx->lcf->hosts) {
-        name = ctx->lcf->hosts->elts;
+    name = ngx_http_deskgate_without_port(host);
+    listed = ctx->lcf->hosts->elts;
 
-        for (i = 0; i < ctx->lcf->hosts->nelts; i++) {
-            if (ngx_http_deskgate_host_is(&name[i], &host,
-                                          &r->headers_in.server))
-            {
-                return 1;
-            }
-        }
-
-        return 0;
-    }
-
-    cscf = ngx_http_get_module_srv_conf(r, ngx_http_core_module);
-    sn = cscf->server_names.elts;
-
-    for (i = 0; i < cscf->server_names.nelts; i++) {
-        if (ngx_http_deskgate_host_is(&sn[i].name, &host,
-                                      &r->headers_in.server))
+    for (i = 0; i < ctx->lcf->hosts->nelts; i++) {
+        if (ngx_http_deskgate_host_is(&listed[i], &host)
+            || ngx_http_deskgate_host_is(&listed[i], &name))
         {
             return 1;
         }
@@ -123,16 +109,28 @@ ngx_http_deskgate_host_listed(ngx_http_request_t *r,
 
 /* A listed name without a port stands for every port. */
 
-static ngx_uint_t
-ngx_http_deskgate_host_is(const ngx_str_t *listed, const ngx_str_t *host,
-    const ngx_str_t *name)
+static ngx_str_t
+ngx_http_deskgate_without_port(ngx_str_t host)
 {
-    if (listed->len == 0) {
-        return 0;
+    size_t  len;
+
+    len = host.len;
+
+    while (len && host.data[len - 1] >= '0' && host.data[len - 1] <= '9') {
+        len--;
     }
 
-    return (listed->len == host->len
-            && ngx_strncasecmp(listed->data, host->data, host->len) == 0)
-           || (listed->len == name->len
-               && ngx_strncasecmp(listed->data, name->data, name->len) == 0);
+    if (len > 1 && host.data[len - 1] == ':') {
+        host.len = len - 1;
+    }
+
+    return host;
+}
+
+
+static ngx_uint_t
+ngx_http_deskgate_host_is(const ngx_str_t *listed, const ngx_str_t *host)
+{
+    return listed->len == host->len
+           && ngx_strncasecmp(listed->data, host->data, host->len) == 0;
 }

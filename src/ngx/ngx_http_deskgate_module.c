@@ -16,6 +16,8 @@ static char *ngx_http_deskgate_merge_loc_conf(ngx_conf_t *cf, void *parent,
     void *child);
 static char *ngx_http_deskgate_check_location(ngx_conf_t *cf,
     ngx_http_deskgate_loc_conf_t *lcf);
+static ngx_int_t ngx_http_deskgate_hosts_of_server(ngx_conf_t *cf,
+    ngx_http_deskgate_loc_conf_t *lcf);
 static ngx_int_t ngx_http_deskgate_init(ngx_conf_t *cf);
 
 
@@ -416,9 +418,6 @@ static char *
 ngx_http_deskgate_check_location(ngx_conf_t *cf,
     ngx_http_deskgate_loc_conf_t *lcf)
 {
-    ngx_uint_t                 i;
-    ngx_http_server_name_t    *sn;
-    ngx_http_core_srv_conf_t  *cscf;
     ngx_http_core_loc_conf_t  *clcf;
 
     clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
@@ -438,17 +437,14 @@ ngx_http_deskgate_check_location(ngx_conf_t *cf,
                       "level info", lcf->conf_file, lcf->line);
     }
 
-    if (lcf->hosts || lcf->keys == NULL) {
-        return NGX_CONF_OK;
+    if (lcf->hosts == NULL
+        && ngx_http_deskgate_hosts_of_server(cf, lcf) != NGX_OK)
+    {
+        return NGX_CONF_ERROR;
     }
 
-    cscf = ngx_http_conf_get_module_srv_conf(cf, ngx_http_core_module);
-    sn = cscf->server_names.elts;
-
-    for (i = 0; i < cscf->server_names.nelts; i++) {
-        if (sn[i].name.len) {
-            return NGX_CONF_OK;
-        }
+    if (lcf->hosts->nelts) {
+        return NGX_CONF_OK;
     }
 
     ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
@@ -457,6 +453,51 @@ ngx_http_deskgate_check_location(ngx_conf_t *cf,
                   "\"deskgate_hosts\"", lcf->conf_file, lcf->line);
 
     return NGX_CONF_ERROR;
+}
+
+
+/*
+ * The server's names, as far as they are names and no patterns.  They are
+ * copied: nginx keeps its own list only while it reads the configuration.
+ */
+
+static ngx_int_t
+ngx_http_deskgate_hosts_of_server(ngx_conf_t *cf,
+    ngx_http_deskgate_loc_conf_t *lcf)
+{
+    ngx_str_t                 *host;
+    ngx_uint_t                 i;
+    ngx_http_server_name_t    *sn;
+    ngx_http_core_srv_conf_t  *cscf;
+
+    cscf = ngx_http_conf_get_module_srv_conf(cf, ngx_http_core_module);
+    sn = cscf->server_names.elts;
+
+    lcf->hosts = ngx_array_create(cf->pool, 4, sizeof(ngx_str_t));
+    if (lcf->hosts == NULL) {
+        return NGX_ERROR;
+    }
+
+    for (i = 0; i < cscf->server_names.nelts; i++) {
+
+        if (sn[i].name.len == 0
+            || (sn[i].name.len == 1 && sn[i].name.data[0] == '_')
+            || ngx_strlchr(sn[i].name.data,
+                           sn[i].name.data + sn[i].name.len, '*')
+            || sn[i].name.data[0] == '.' || sn[i].name.data[0] == '~')
+        {
+            continue;
+        }
+
+        host = ngx_array_push(lcf->hosts);
+        if (host == NULL) {
+            return NGX_ERROR;
+        }
+
+        *host = sn[i].name;
+    }
+
+    return NGX_OK;
 }
 
 

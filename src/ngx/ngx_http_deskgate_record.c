@@ -9,6 +9,7 @@
 #include "ngx_http_deskgate.h"
 
 #define NGX_HTTP_DESKGATE_RECORD_RESOURCES  100
+#define NGX_HTTP_DESKGATE_ANSWER_HEADERS    64
 
 
 static void ngx_http_deskgate_record_event(ngx_http_request_t *r,
@@ -19,6 +20,10 @@ static void ngx_http_deskgate_record_tls(ngx_http_request_t *r,
     dg_record_t *record);
 static void ngx_http_deskgate_record_outcome(ngx_http_request_t *r,
     ngx_http_deskgate_ctx_t *ctx, dg_record_t *record);
+static void ngx_http_deskgate_record_answer(ngx_http_request_t *r,
+    ngx_http_deskgate_ctx_t *ctx, dg_record_t *record);
+static size_t ngx_http_deskgate_answer_headers(ngx_http_request_t *r,
+    dg_header_t *headers);
 static void ngx_http_deskgate_record_resources(ngx_http_deskgate_ctx_t *ctx,
     dg_record_t *record);
 static void ngx_http_deskgate_record_decision(ngx_http_deskgate_ctx_t *ctx,
@@ -202,6 +207,69 @@ ngx_http_deskgate_record_outcome(ngx_http_request_t *r,
         record->error_message = ctx->message;
         return;
     }
+
+    if (ctx->capture && ctx->call.operation) {
+        ngx_http_deskgate_record_answer(r, ctx, record);
+    }
+}
+
+
+/* What the upstream said, from the copy that the filter took. */
+
+static void
+ngx_http_deskgate_record_answer(ngx_http_request_t *r,
+    ngx_http_deskgate_ctx_t *ctx, dg_record_t *record)
+{
+    dg_answer_t         answer;
+    dg_header_t         headers[NGX_HTTP_DESKGATE_ANSWER_HEADERS];
+    dg_answer_source_t  source;
+
+    source.status = ctx->status;
+    source.headers = headers;
+    source.header_count = ngx_http_deskgate_answer_headers(r, headers);
+    source.body = dg_span(ctx->capture, ctx->capture_len);
+    source.is_cut = ctx->capture_cut;
+    source.crypto = ngx_http_deskgate_worker.crypto;
+
+    if (dg_answer_read(&ctx->arena, &ctx->call, &source, &answer) != DG_OK) {
+        return;
+    }
+
+    record->response_elements = answer.elements;
+    record->error_code = answer.error_code;
+    record->error_message = answer.error_message;
+}
+
+
+static size_t
+ngx_http_deskgate_answer_headers(ngx_http_request_t *r, dg_header_t *headers)
+{
+    size_t            n;
+    ngx_uint_t        i;
+    ngx_list_part_t  *part;
+    ngx_table_elt_t  *header;
+
+    n = 0;
+
+    for (part = &r->headers_out.headers.part; part; part = part->next) {
+        header = part->elts;
+
+        for (i = 0; i < part->nelts; i++) {
+            if (header[i].hash == 0) {
+                continue;
+            }
+
+            if (n == NGX_HTTP_DESKGATE_ANSWER_HEADERS) {
+                return n;
+            }
+
+            headers[n].name = ngx_http_deskgate_span(&header[i].key);
+            headers[n].value = ngx_http_deskgate_span(&header[i].value);
+            n++;
+        }
+    }
+
+    return n;
 }
 
 

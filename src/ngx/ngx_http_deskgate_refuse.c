@@ -218,7 +218,6 @@ ngx_http_deskgate_log_refusal(ngx_http_request_t *r,
     ngx_http_deskgate_ctx_t *ctx)
 {
     ngx_str_t                 service, operation, caller;
-    ngx_uint_t                level;
     const dg_refusal_info_t  *info;
 
     info = dg_refusal_info(ctx->refusal);
@@ -232,9 +231,7 @@ ngx_http_deskgate_log_refusal(ngx_http_request_t *r,
     caller = ngx_http_deskgate_str(ctx->caller.arn.len ? ctx->caller.arn
                                                        : DG_SPAN("-"));
 
-    level = info->status >= 500 ? NGX_LOG_ERR : NGX_LOG_WARN;
-
-    ngx_log_error(level, r->connection->log, 0,
+    ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,
                   "deskgate refused: %s, %V:%V, caller %s\"%V\", request id "
                   "%*s%s%V",
                   info->name, &service, &operation,
