@@ -9,10 +9,8 @@
 #include "dg_answer.h"
 
 #include "dg_cbor.h"
-#include "dg_codec.h"
 #include "dg_inspect_state.h"
 
-#include <string.h>
 
 /* The strings of the outermost object that tell of an error. */
 typedef enum {

@@ -8,6 +8,8 @@
 
 #include "dg_inspect_state.h"
 
+#include "dg_requirements.h"
+
 #include <string.h>
 
 #define UNKNOWN_NAME_MAX  64   /* bytes kept of a name that is no member's */
@@ -293,6 +295,29 @@ is_container(const dg_shape_t *shape)
 }
 
 
+/* A syntax error is the caller's to hear of now, not a day later. */
+static dg_err_t
+check_requirements(dg_inspect_t *in, dg_span_t text)
+{
+    const dg_requirements_t  *parsed;
+    dg_diag_t                 diag;
+    dg_err_t                  err;
+
+    if (in->validate == DG_VALIDATE_OFF) {
+        return DG_OK;
+    }
+
+    err = dg_requirements_parse(in->arena, text, &diag, &parsed);
+
+    if (err == DG_OK || err == DG_ERR_MEMORY) {
+        return err;
+    }
+
+    dg_inspect_error(in, "Member must be an expression: %s", diag.text);
+    return DG_OK;
+}
+
+
 static dg_err_t
 member_scalar(dg_inspect_t *in, dg_inspect_frame_t *f, dg_scalar_t kind,
     dg_span_t text)
@@ -310,6 +335,13 @@ member_scalar(dg_inspect_t *in, dg_inspect_frame_t *f, dg_scalar_t kind,
         err = dg_inspect_check_scalar(in, m->shape, kind, text, &unknown);
         if (err != DG_OK) {
             return err;
+        }
+
+        if (m->is_requirements) {
+            err = check_requirements(in, text);
+            if (err != DG_OK) {
+                return err;
+            }
         }
 
         if (m->shape->type != DG_SHAPE_BLOB && kind != DG_SCALAR_BYTES) {

@@ -71,6 +71,8 @@ struct dg_member_s {
     bool               sensitive;      /* here, in the shape or the overlay */
     bool               is_file;        /* content of a file: recorded by
                                           length and SHA-256 */
+    bool               is_requirements; /* an expression of
+                                          dg_requirements.h */
     bool               idempotency_token;
     const dg_span_t   *aliases;
     size_t             alias_count;

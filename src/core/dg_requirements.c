@@ -1,5 +1,5 @@
 /*
- * Requirements expressions: see dg_requirements.h.
+ * Parser and evaluator of Requirements: see dg_requirements.h.
  */
 
 #include "dg_requirements.h"
@@ -7,48 +7,62 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define NUMBER_TEXT  64
-
-typedef enum {
-    OP_OR,
-    OP_AND,
-    OP_NOT,
-    OP_EQUAL,
-    OP_NOT_EQUAL,
-    OP_MORE,
-    OP_MORE_EQUAL,
-    OP_LESS,
-    OP_LESS_EQUAL,
-    OP_CONTAINS
-} op_t;
-
-struct dg_requirements_s {
-    op_t                op;
-    bool                is_tag;
-    bool                is_number;
-    double              number;
-    dg_span_t           name;
-    dg_span_t           text;
-    dg_requirements_t  *left;
-    dg_requirements_t  *right;
-};
+#define NUMBER_MAX  63  /* characters of a number */
 
 typedef struct {
     dg_arena_t  *arena;
     dg_span_t    text;
-    dg_diag_t   *diag;
     size_t       at;
     unsigned     depth;
-    unsigned     nodes;
+    unsigned     terms;
+    dg_diag_t   *diag;
 } parser_t;
 
-static dg_err_t parse_or(parser_t *p, dg_requirements_t **out);
+static dg_err_t parse_or(parser_t *p, const dg_requirements_t **out);
 
 
-static int
-look(const parser_t *p)
+static bool
+is_blank(uint8_t c)
 {
-    return p->at < p->text.len ? p->text.data[p->at] : -1;
+    return c == ' ' || c == '\t' || c == '\r' || c == '\n';
+}
+
+
+static bool
+is_letter(uint8_t c)
+{
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+}
+
+
+static bool
+is_digit(uint8_t c)
+{
+    return c >= '0' && c <= '9';
+}
+
+
+static bool
+is_word(uint8_t c)
+{
+    return is_letter(c) || is_digit(c) || c >= 0x80
+           || (c != 0 && strchr("_.-/+@", c) != NULL);
+}
+
+
+static uint8_t
+peek(const parser_t *p, size_t ahead)
+{
+    return p->at + ahead < p->text.len ? p->text.data[p->at + ahead] : 0;
+}
+
+
+static void
+skip_blanks(parser_t *p)
+{
+    while (is_blank(peek(p, 0))) {
+        p->at++;
+    }
 }
 
 
@@ -56,114 +70,189 @@ static dg_err_t
 expected(parser_t *p, const char *what)
 {
     return dg_diag(p->diag, DG_ERR_SYNTAX, 1, (unsigned) p->at + 1,
-                   "%s is expected at position %u", what,
-                   (unsigned) p->at + 1);
+                   "Requirements: expected %s at position %zu", what,
+                   p->at + 1);
 }
 
 
-static void
-blanks(parser_t *p)
+static dg_err_t
+exceeded(parser_t *p, const char *what)
 {
-    while (look(p) == ' ' || look(p) == '\t' || look(p) == '\n'
-           || look(p) == '\r')
-    {
-        p->at++;
-    }
+    return dg_diag(p->diag, DG_ERR_LIMIT, 1, (unsigned) p->at + 1,
+                   "Requirements: %s at position %zu", what, p->at + 1);
 }
 
 
+/* Takes a word of the language, which a word's character may not follow. */
 static bool
-is_letter(int c)
+take_keyword(parser_t *p, const char *keyword)
 {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
-}
+    dg_span_t  word = dg_span_cstr(keyword);
 
+    skip_blanks(p);
 
-static bool
-is_digit(int c)
-{
-    return c >= '0' && c <= '9';
-}
-
-
-static bool
-in_name(const parser_t *p)
-{
-    int  c = look(p);
-
-    if (c == ':') {
-        return p->at + 1 < p->text.len && p->text.data[p->at + 1] != '=';
-    }
-
-    return is_letter(c) || is_digit(c)
-           || (c > 0 && strchr("_./+@-", c) != NULL);
-}
-
-
-/* Takes the word when it stands here alone. */
-static bool
-word(parser_t *p, const char *text)
-{
-    size_t     end;
-    dg_span_t  w = dg_span_cstr(text);
-
-    blanks(p);
-
-    end = p->at + w.len;
-
-    if (!dg_span_equal_nocase(dg_span_slice(p->text, p->at, end), w)
-        || (end < p->text.len && (is_letter(p->text.data[end])
-                                  || is_digit(p->text.data[end])
-                                  || p->text.data[end] == '_'
-                                  || p->text.data[end] == ':')))
+    if (!dg_span_equal_nocase(dg_span_slice(p->text, p->at,
+                                            p->at + word.len), word)
+        || is_word(peek(p, word.len)) || peek(p, word.len) == ':')
     {
         return false;
     }
 
-    p->at = end;
+    p->at += word.len;
     return true;
 }
 
 
 static dg_err_t
-node(parser_t *p, op_t op, dg_requirements_t **out)
+make(parser_t *p, dg_requirements_op_t op, const dg_requirements_t *left,
+    const dg_requirements_t *right, const dg_requirements_t **out)
 {
-    if (++p->nodes > DG_REQUIREMENTS_NODES) {
-        return dg_diag(p->diag, DG_ERR_LIMIT, 1, (unsigned) p->at + 1,
-                       "the expression has more than %d terms",
-                       DG_REQUIREMENTS_NODES);
+    dg_requirements_t  *node = dg_arena_calloc(p->arena, 1, sizeof(*node));
+
+    if (node == NULL) {
+        return DG_ERR_MEMORY;
     }
 
-    *out = dg_arena_calloc(p->arena, 1, sizeof(dg_requirements_t));
-    if (*out == NULL) {
-        return dg_diag(p->diag, DG_ERR_MEMORY, 0, 0, "no memory");
-    }
-
-    (*out)->op = op;
+    node->op = op;
+    node->left = left;
+    node->right = right;
+    *out = node;
     return DG_OK;
 }
 
 
+/* 'text', where '' stands for one quote */
 static dg_err_t
-parse_name(parser_t *p, dg_requirements_t *n)
+parse_string(parser_t *p, dg_span_t *out)
 {
-    size_t     from;
-    dg_span_t  rest = dg_span_slice(p->text, p->at, p->text.len);
+    uint8_t  *buffer;
+    size_t    n = 0;
 
-    if (dg_span_starts_with(rest, DG_SPAN("tag:"))) {
-        n->is_tag = true;
-        p->at += 4;
+    buffer = dg_arena_alloc(p->arena, p->text.len - p->at + 1);
+    if (buffer == NULL) {
+        return DG_ERR_MEMORY;
+    }
 
-    } else if (dg_span_starts_with(rest, DG_SPAN("server:"))) {
-        p->at += 7;
+    p->at++;
 
-    } else {
-        return expected(p, "\"tag:\" or \"server:\"");
+    while (p->at < p->text.len) {
+        if (peek(p, 0) == '\'') {
+            if (peek(p, 1) != '\'') {
+                p->at++;
+                *out = dg_span(buffer, n);
+                return DG_OK;
+            }
+
+            p->at++;
+        }
+
+        buffer[n++] = peek(p, 0);
+        p->at++;
+    }
+
+    return expected(p, "the quote that ends the string");
+}
+
+
+static bool
+take_digits(parser_t *p)
+{
+    size_t  from = p->at;
+
+    while (is_digit(peek(p, 0))) {
+        p->at++;
+    }
+
+    return p->at > from;
+}
+
+
+static dg_err_t
+parse_number(parser_t *p, dg_span_t *out)
+{
+    size_t  from = p->at;
+
+    if (peek(p, 0) == '-' || peek(p, 0) == '+') {
+        p->at++;
+    }
+
+    if (!take_digits(p)) {
+        return expected(p, "a string in single quotes or a number");
+    }
+
+    if (peek(p, 0) == '.') {
+        p->at++;
+
+        if (!take_digits(p)) {
+            return expected(p, "a digit");
+        }
+    }
+
+    if (peek(p, 0) == 'e' || peek(p, 0) == 'E') {
+        p->at++;
+
+        if (peek(p, 0) == '-' || peek(p, 0) == '+') {
+            p->at++;
+        }
+
+        if (!take_digits(p)) {
+            return expected(p, "a digit of the exponent");
+        }
+    }
+
+    if (is_word(peek(p, 0))) {
+        return expected(p, "the end of the number");
+    }
+
+    if (p->at - from > NUMBER_MAX) {
+        return exceeded(p, "a number is too long");
+    }
+
+    *out = dg_arena_copy(p->arena, dg_span_slice(p->text, from, p->at));
+    return out->data ? DG_OK : DG_ERR_MEMORY;
+}
+
+
+static bool
+take_prefix(parser_t *p, const char *prefix)
+{
+    dg_span_t  s = dg_span_cstr(prefix);
+
+    if (!dg_span_equal_nocase(dg_span_slice(p->text, p->at, p->at + s.len),
+                              s))
+    {
+        return false;
+    }
+
+    p->at += s.len;
+    return true;
+}
+
+
+static dg_err_t
+parse_name(parser_t *p, dg_requirements_t *node)
+{
+    size_t  from;
+
+    skip_blanks(p);
+
+    node->is_tag = take_prefix(p, "tag:");
+
+    if (!node->is_tag && !take_prefix(p, "server:")) {
+        return expected(p, "a name that begins with tag: or server:");
+    }
+
+    if (peek(p, 0) == '\'') {
+        return parse_string(p, &node->name);
     }
 
     from = p->at;
 
-    while (in_name(p)) {
+    /* a colon belongs to the name unless it begins the operator */
+
+    while (is_word(peek(p, 0))
+           || (peek(p, 0) == ':' && peek(p, 1) != '='))
+    {
         p->at++;
     }
 
@@ -171,211 +260,114 @@ parse_name(parser_t *p, dg_requirements_t *n)
         return expected(p, "a name");
     }
 
-    n->name = dg_arena_copy(p->arena, dg_span_slice(p->text, from, p->at));
-    return n->name.data == NULL ? DG_ERR_MEMORY : DG_OK;
+    node->name = dg_arena_copy(p->arena,
+                               dg_span_slice(p->text, from, p->at));
+    return node->name.data ? DG_OK : DG_ERR_MEMORY;
 }
 
 
 static dg_err_t
-parse_operator(parser_t *p, dg_requirements_t *n)
+parse_operator(parser_t *p, dg_requirements_op_t *op)
 {
-    size_t     i;
-    dg_span_t  rest;
-
-    /* the longer ones first */
     static const struct {
-        const char  *text;
-        op_t         op;
+        const char            *text;
+        dg_requirements_op_t   op;
     } operators[] = {
-        { ":=", OP_CONTAINS }, { "!=", OP_NOT_EQUAL },
-        { ">=", OP_MORE_EQUAL }, { "<=", OP_LESS_EQUAL }, { "=", OP_EQUAL },
-        { ">", OP_MORE }, { "<", OP_LESS }
+        { "!=", DG_REQUIREMENTS_NOT_EQUAL },
+        { ">=", DG_REQUIREMENTS_GREATER_EQUAL },
+        { "<=", DG_REQUIREMENTS_LESS_EQUAL },
+        { ":=", DG_REQUIREMENTS_CONTAINS },
+        { "=", DG_REQUIREMENTS_EQUAL },
+        { ">", DG_REQUIREMENTS_GREATER },
+        { "<", DG_REQUIREMENTS_LESS }
     };
+    size_t  i;
 
-    blanks(p);
-    rest = dg_span_slice(p->text, p->at, p->text.len);
+    skip_blanks(p);
 
     for (i = 0; i < sizeof(operators) / sizeof(operators[0]); i++) {
-        if (dg_span_starts_with(rest, dg_span_cstr(operators[i].text))) {
-            n->op = operators[i].op;
-            p->at += strlen(operators[i].text);
+        if (take_prefix(p, operators[i].text)) {
+            *op = operators[i].op;
             return DG_OK;
         }
     }
 
-    return expected(p, "an operator");
+    return expected(p, "one of = != > >= < <= :=");
 }
 
 
 static dg_err_t
-parse_text(parser_t *p, dg_requirements_t *n)
+parse_comparison(parser_t *p, const dg_requirements_t **out)
 {
-    uint8_t  *copy;
-    size_t    len = 0;
+    dg_requirements_t  *node = dg_arena_calloc(p->arena, 1, sizeof(*node));
+    dg_err_t            err;
 
-    copy = dg_arena_alloc(p->arena, p->text.len + 1);
-    if (copy == NULL) {
+    if (node == NULL) {
         return DG_ERR_MEMORY;
     }
 
-    for (p->at++; look(p) >= 0; p->at++) {
-
-        if (look(p) == '\'') {
-            p->at++;
-
-            if (look(p) != '\'') {
-                n->text = dg_span(copy, len);
-                return DG_OK;
-            }
-        }
-
-        copy[len++] = p->text.data[p->at];
+    if (++p->terms > DG_REQUIREMENTS_TERMS_MAX) {
+        return exceeded(p, "too many comparisons");
     }
 
-    return expected(p, "a closing quote");
-}
-
-
-/* strtod knows more than the grammar does: only these bytes reach it. */
-static size_t
-number_length(dg_span_t s)
-{
-    size_t  i = 0, digits = 0, mark;
-
-    if (i < s.len && (s.data[i] == '-' || s.data[i] == '+')) {
-        i++;
+    if ((err = parse_name(p, node)) != DG_OK
+        || (err = parse_operator(p, &node->op)) != DG_OK)
+    {
+        return err;
     }
 
-    for ( /* void */ ; i < s.len && is_digit(s.data[i]); i++) {
-        digits++;
-    }
+    skip_blanks(p);
 
-    if (i < s.len && s.data[i] == '.') {
-        for (i++; i < s.len && is_digit(s.data[i]); i++) {
-            digits++;
-        }
-    }
-
-    if (digits == 0) {
-        return 0;
-    }
-
-    mark = i;
-
-    if (i < s.len && (s.data[i] == 'e' || s.data[i] == 'E')) {
-        i++;
-
-        if (i < s.len && (s.data[i] == '-' || s.data[i] == '+')) {
-            i++;
-        }
-
-        if (i == s.len || !is_digit(s.data[i])) {
-            return mark;
-        }
-
-        while (i < s.len && is_digit(s.data[i])) {
-            i++;
-        }
-    }
-
-    return i;
-}
-
-
-static bool
-to_number(dg_span_t s, double *value)
-{
-    char  digits[NUMBER_TEXT];
-
-    if (s.len == 0 || s.len >= sizeof(digits) || number_length(s) != s.len) {
-        return false;
-    }
-
-    memcpy(digits, s.data, s.len);
-    digits[s.len] = '\0';
-    *value = strtod(digits, NULL);
-
-    return true;
+    node->is_number = peek(p, 0) != '\'';
+    err = node->is_number ? parse_number(p, &node->value)
+                          : parse_string(p, &node->value);
+    *out = node;
+    return err;
 }
 
 
 static dg_err_t
-parse_literal(parser_t *p, dg_requirements_t *n)
+parse_group(parser_t *p, const dg_requirements_t **out)
 {
-    size_t     len;
-    dg_span_t  rest;
+    dg_err_t  err;
 
-    blanks(p);
+    p->at++;
 
-    if (look(p) == '\'') {
-        return parse_text(p, n);
+    err = parse_or(p, out);
+    if (err != DG_OK) {
+        return err;
     }
 
-    rest = dg_span_slice(p->text, p->at, p->text.len);
-    len = number_length(rest);
+    skip_blanks(p);
 
-    if (len == 0 || !to_number(dg_span_slice(rest, 0, len), &n->number)) {
-        return expected(p, "a quoted text or a number");
+    if (peek(p, 0) != ')') {
+        return expected(p, "and, or, or a closing parenthesis");
     }
 
-    n->is_number = true;
-    n->text = dg_arena_copy(p->arena, dg_span_slice(rest, 0, len));
-    p->at += len;
-
-    return n->text.data == NULL ? DG_ERR_MEMORY : DG_OK;
+    p->at++;
+    return DG_OK;
 }
 
 
 static dg_err_t
-parse_comparison(parser_t *p, dg_requirements_t **out)
+parse_not(parser_t *p, const dg_requirements_t **out)
 {
-    dg_err_t  err = node(p, OP_EQUAL, out);
+    const dg_requirements_t  *inner = NULL;
+    dg_err_t                  err;
 
-    if (err == DG_OK) {
-        err = parse_name(p, *out);
+    if (++p->depth > DG_REQUIREMENTS_DEPTH_MAX) {
+        return exceeded(p, "nested too deep");
     }
 
-    if (err == DG_OK) {
-        err = parse_operator(p, *out);
-    }
-
-    return err == DG_OK ? parse_literal(p, *out) : err;
-}
-
-
-static dg_err_t
-parse_factor(parser_t *p, dg_requirements_t **out)
-{
-    dg_err_t            err;
-    dg_requirements_t  *inner = NULL;
-
-    if (++p->depth > DG_REQUIREMENTS_DEPTH) {
-        return dg_diag(p->diag, DG_ERR_LIMIT, 1, (unsigned) p->at + 1,
-                       "the expression is deeper than %d levels",
-                       DG_REQUIREMENTS_DEPTH);
-    }
-
-    if (word(p, "not")) {
-        err = parse_factor(p, &inner);
+    if (take_keyword(p, "not")) {
+        err = parse_not(p, &inner);
 
         if (err == DG_OK) {
-            err = node(p, OP_NOT, out);
+            err = make(p, DG_REQUIREMENTS_NOT, inner, NULL, out);
         }
 
-        if (err == DG_OK) {
-            (*out)->left = inner;
-        }
-
-    } else if (look(p) == '(') {
-        p->at++;
-        err = parse_or(p, out);
-        blanks(p);
-
-        if (err == DG_OK && look(p) != ')') {
-            err = expected(p, "\")\"");
-        }
-
-        p->at++;
+    } else if (peek(p, 0) == '(') {
+        err = parse_group(p, out);
 
     } else {
         err = parse_comparison(p, out);
@@ -386,92 +378,120 @@ parse_factor(parser_t *p, dg_requirements_t **out)
 }
 
 
-/* A chain of operands of one kind, to the left. */
 static dg_err_t
-parse_chain(parser_t *p, op_t op, const char *name,
-    dg_err_t (*operand)(parser_t *p, dg_requirements_t **out),
-    dg_requirements_t **out)
+parse_and(parser_t *p, const dg_requirements_t **out)
 {
-    dg_err_t            err;
-    dg_requirements_t  *both, *right;
+    const dg_requirements_t  *left = NULL, *right = NULL;
+    dg_err_t                  err = parse_not(p, &left);
 
-    err = operand(p, out);
-
-    while (err == DG_OK && word(p, name)) {
-        right = NULL;
-        both = NULL;
-
-        err = operand(p, &right);
+    while (err == DG_OK && take_keyword(p, "and")) {
+        err = parse_not(p, &right);
 
         if (err == DG_OK) {
-            err = node(p, op, &both);
-        }
-
-        if (err == DG_OK) {
-            both->left = *out;
-            both->right = right;
-            *out = both;
+            err = make(p, DG_REQUIREMENTS_AND, left, right, &left);
         }
     }
 
+    *out = left;
     return err;
 }
 
 
 static dg_err_t
-parse_and(parser_t *p, dg_requirements_t **out)
+parse_or(parser_t *p, const dg_requirements_t **out)
 {
-    return parse_chain(p, OP_AND, "and", parse_factor, out);
-}
+    const dg_requirements_t  *left = NULL, *right = NULL;
+    dg_err_t                  err = parse_and(p, &left);
 
+    while (err == DG_OK && take_keyword(p, "or")) {
+        err = parse_and(p, &right);
 
-static dg_err_t
-parse_or(parser_t *p, dg_requirements_t **out)
-{
-    return parse_chain(p, OP_OR, "or", parse_and, out);
+        if (err == DG_OK) {
+            err = make(p, DG_REQUIREMENTS_OR, left, right, &left);
+        }
+    }
+
+    *out = left;
+    return err;
 }
 
 
 dg_err_t
 dg_requirements_parse(dg_arena_t *arena, dg_span_t text, dg_diag_t *diag,
-    dg_requirements_t **out)
+    const dg_requirements_t **out)
 {
-    dg_err_t  err;
     parser_t  p = { .arena = arena, .text = text, .diag = diag };
+    dg_err_t  err;
 
     *out = NULL;
 
-    if (text.len > DG_REQUIREMENTS_TEXT) {
-        return dg_diag(diag, DG_ERR_LIMIT, 0, 0,
-                       "the expression is longer than %d bytes",
-                       DG_REQUIREMENTS_TEXT);
+    if (text.len > DG_REQUIREMENTS_TEXT_MAX) {
+        return exceeded(&p, "the text is too long");
+    }
+
+    skip_blanks(&p);
+    if (p.at == text.len) {
+        return DG_OK;
     }
 
     err = parse_or(&p, out);
-
-    if (err == DG_OK) {
-        blanks(&p);
-
-        if (p.at != text.len) {
-            err = expected(&p, "\"and\", \"or\" or the end");
-        }
-    }
-
     if (err != DG_OK) {
-        *out = NULL;
+        return err;
     }
 
-    return err;
+    skip_blanks(&p);
+
+    return p.at < text.len ? expected(&p, "and, or, or the end") : DG_OK;
 }
 
 
 static bool
-contains(dg_span_t s, dg_span_t part)
+to_number(dg_span_t text, double *value)
+{
+    char   buffer[NUMBER_MAX + 1];
+    char  *end;
+
+    if (text.len == 0 || text.len > NUMBER_MAX
+        || !(is_digit(text.data[0]) || text.data[0] == '-'
+             || text.data[0] == '+'))
+    {
+        return false;
+    }
+
+    memcpy(buffer, text.data, text.len);
+    buffer[text.len] = '\0';
+    *value = strtod(buffer, &end);
+    return end == buffer + text.len;
+}
+
+
+/* <0, 0 or >0; false when the two cannot be compared */
+static bool
+order(const dg_requirements_t *node, dg_span_t value, int *result)
+{
+    double  a, b;
+
+    if (!node->is_number) {
+        *result = dg_span_compare(value, node->value);
+        return true;
+    }
+
+    if (!to_number(value, &a) || !to_number(node->value, &b)) {
+        return false;
+    }
+
+    *result = (a > b) - (a < b);
+    return true;
+}
+
+
+static bool
+contains(dg_span_t text, dg_span_t part)
 {
     size_t  i;
 
-    for (i = 0; i + part.len <= s.len; i++) {
-        if (dg_span_starts_with(dg_span_slice(s, i, s.len), part)) {
+    for (i = 0; i + part.len <= text.len; i++) {
+        if (dg_span_equal(dg_span_slice(text, i, i + part.len), part)) {
             return true;
         }
     }
@@ -481,81 +501,66 @@ contains(dg_span_t s, dg_span_t part)
 
 
 static bool
-ordered(op_t op, int order)
+compare(const dg_requirements_t *node, dg_span_t value)
 {
-    switch (op) {
+    int  result;
 
-    case OP_EQUAL:
-        return order == 0;
+    if (node->op == DG_REQUIREMENTS_CONTAINS) {
+        return contains(value, node->value);
+    }
 
-    case OP_NOT_EQUAL:
-        return order != 0;
+    if (!order(node, value, &result)) {
+        return node->op == DG_REQUIREMENTS_NOT_EQUAL;
+    }
 
-    case OP_MORE:
-        return order > 0;
+    switch (node->op) {
 
-    case OP_MORE_EQUAL:
-        return order >= 0;
+    case DG_REQUIREMENTS_EQUAL:
+        return result == 0;
 
-    case OP_LESS:
-        return order < 0;
+    case DG_REQUIREMENTS_NOT_EQUAL:
+        return result != 0;
 
-    case OP_LESS_EQUAL:
-        return order <= 0;
+    case DG_REQUIREMENTS_GREATER:
+        return result > 0;
+
+    case DG_REQUIREMENTS_GREATER_EQUAL:
+        return result >= 0;
+
+    case DG_REQUIREMENTS_LESS:
+        return result < 0;
 
     default:
-        return false;
+        return result <= 0;
     }
 }
 
 
-static bool
-compare(const dg_requirements_t *n, dg_requirements_lookup_pt lookup,
-    void *ctx)
-{
-    double     number;
-    dg_span_t  value;
-
-    if (!lookup(ctx, n->is_tag, n->name, &value)) {
-        return n->op == OP_NOT_EQUAL;
-    }
-
-    if (n->op == OP_CONTAINS) {
-        return contains(value, n->text);
-    }
-
-    if (!n->is_number) {
-        return ordered(n->op, dg_span_compare(value, n->text));
-    }
-
-    if (!to_number(value, &number)) {
-        return n->op == OP_NOT_EQUAL;
-    }
-
-    return ordered(n->op, number > n->number ? 1
-                          : number < n->number ? -1 : 0);
-}
-
-
-/* Depth is that of the tree, which the number of nodes bounds. */
 bool
-dg_requirements_match(const dg_requirements_t *n,
+dg_requirements_match(const dg_requirements_t *node,
     dg_requirements_lookup_pt lookup, void *ctx)
 {
-    switch (n->op) {
+    dg_span_t  value;
 
-    case OP_OR:
-        return dg_requirements_match(n->left, lookup, ctx)
-               || dg_requirements_match(n->right, lookup, ctx);
+    if (node == NULL) {
+        return true;
+    }
 
-    case OP_AND:
-        return dg_requirements_match(n->left, lookup, ctx)
-               && dg_requirements_match(n->right, lookup, ctx);
+    switch (node->op) {
 
-    case OP_NOT:
-        return !dg_requirements_match(n->left, lookup, ctx);
+    case DG_REQUIREMENTS_AND:
+        return dg_requirements_match(node->left, lookup, ctx)
+               && dg_requirements_match(node->right, lookup, ctx);
+
+    case DG_REQUIREMENTS_OR:
+        return dg_requirements_match(node->left, lookup, ctx)
+               || dg_requirements_match(node->right, lookup, ctx);
+
+    case DG_REQUIREMENTS_NOT:
+        return !dg_requirements_match(node->left, lookup, ctx);
 
     default:
-        return compare(n, lookup, ctx);
+        return lookup(ctx, node->is_tag, node->name, &value)
+               && compare(node, value);
     }
 }

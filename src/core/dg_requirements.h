@@ -1,20 +1,17 @@
 /*
- * The Requirements expression of CreateSessions, by which a DCV Session
- * Manager broker chooses a server.
+ * The Requirements expression of CreateSessions: what a server must have to
+ * be given a session.  Source: Amazon DCV Session Manager Developer Guide,
+ * CreateSessions.
  *
- *   expression := term { "or" term }
- *   term       := factor { "and" factor }
- *   factor     := "not" factor | "(" expression ")" | comparison
- *   comparison := name operator literal
- *   name       := ("tag:" | "server:") characters
- *   operator   := "=" | "!=" | ">" | ">=" | "<" | "<=" | ":="
- *   literal    := 'text', where '' stands for ', or a number
+ *   or     = and *( "or" and )
+ *   and    = not *( "and" not )
+ *   not    = "not" not / "(" or ")" / name operator value
+ *   name   = ( "tag:" / "server:" ) ( word / string )
+ *   operator = "=" / "!=" / ">" / ">=" / "<" / "<=" / ":="   (":=" contains)
+ *   value  = string / number                 1  -1.5  2e9
+ *   string = "'" *( any but "'" / "''" ) "'"
  *
- * ":=" is "contains".  Words compare without case.  Letters, digits and
- * _ . / + @ - : make a name; a colon before "=" belongs to the operator.
- *
- * Source: Amazon DCV Session Manager Developer Guide, CreateSessions,
- * "Requirements".
+ * Words of the language are read without case.
  */
 
 #ifndef DG_REQUIREMENTS_H
@@ -23,32 +20,55 @@
 #include "dg_arena.h"
 #include "dg_err.h"
 
-#define DG_REQUIREMENTS_TEXT   4096  /* bytes of an expression */
-#define DG_REQUIREMENTS_DEPTH  32    /* parentheses and "not" */
-#define DG_REQUIREMENTS_NODES  256
+#define DG_REQUIREMENTS_TEXT_MAX   16384  /* bytes */
+#define DG_REQUIREMENTS_TERMS_MAX  256    /* comparisons */
+#define DG_REQUIREMENTS_DEPTH_MAX  64     /* "not" and "(" within each other */
+
+typedef enum {
+    DG_REQUIREMENTS_AND,
+    DG_REQUIREMENTS_OR,
+    DG_REQUIREMENTS_NOT,
+    DG_REQUIREMENTS_EQUAL,
+    DG_REQUIREMENTS_NOT_EQUAL,
+    DG_REQUIREMENTS_GREATER,
+    DG_REQUIREMENTS_GREATER_EQUAL,
+    DG_REQUIREMENTS_LESS,
+    DG_REQUIREMENTS_LESS_EQUAL,
+    DG_REQUIREMENTS_CONTAINS
+} dg_requirements_op_t;
 
 typedef struct dg_requirements_s  dg_requirements_t;
 
+struct dg_requirements_s {
+    dg_requirements_op_t      op;
+    const dg_requirements_t  *left;      /* AND, OR; NOT has this one only */
+    const dg_requirements_t  *right;
+    bool                      is_tag;    /* a comparison: tag:, not server: */
+    dg_span_t                 name;      /* "Host.Os.Family" */
+    dg_span_t                 value;     /* string decoded, number as written */
+    bool                      is_number;
+};
+
 /*
- * The value of a tag or a server's property; false when there is none.  The
- * span must live until the next call.
+ * The value that a server has under a name; false when it has none.  Numbers
+ * are given as text.
  */
 typedef bool (*dg_requirements_lookup_pt)(void *ctx, bool is_tag,
     dg_span_t name, dg_span_t *value);
 
 
 /*
- * Parses into the arena; names and texts are copied.  DG_ERR_SYNTAX with
- * diag->column (may be NULL) where reading stopped, DG_ERR_LIMIT,
- * DG_ERR_MEMORY.
+ * Parses; *out lives in the arena.  An empty text gives NULL, which every
+ * server meets.  DG_ERR_SYNTAX with diag->column (from 1) and what was
+ * expected there; DG_ERR_LIMIT; DG_ERR_MEMORY.
  */
 DG_MUST_USE dg_err_t dg_requirements_parse(dg_arena_t *arena, dg_span_t text,
-    dg_diag_t *diag, dg_requirements_t **out);
+    dg_diag_t *diag, const dg_requirements_t **out);
 
 /*
- * True when what lookup tells satisfies the expression.  Numbers compare with
- * values that are numbers; a comparison with an absent or unfit value is
- * false, but for "!=", which is true.  Text orders by bytes.
+ * Whether a server meets the expression.  A comparison with a name that the
+ * server does not have is false, and so is one of size between a number and
+ * a text that is none; two texts compare byte by byte.
  */
 bool dg_requirements_match(const dg_requirements_t *requirements,
     dg_requirements_lookup_pt lookup, void *ctx);

@@ -1,165 +1,192 @@
-#include "dg_requirements.h"
+/*
+ * The Requirements expression: syntax with positions, and what it says.
+ */
 
 #include "tap.h"
 
-static uint8_t  block[65536];
+#include "dg_requirements.h"
+
+static uint8_t  memory[256 * 1024];
 
 
 static bool
 lookup(void *ctx, bool is_tag, dg_span_t name, dg_span_t *value)
 {
+    static const struct {
+        bool         is_tag;
+        const char  *name;
+        const char  *value;
+    } server[] = {
+        { true, "color", "pink" }, { true, "it's", "yes" },
+        { true, "a:b", "c" }, { true, "rank", "7" },
+        { false, "Host.Os.Family", "windows" },
+        { false, "Host.Memory.TotalBytes", "17179869184" },
+        { false, "Host.CpuLoadAverage.OneMinute", "0.5" }
+    };
+
     (void) ctx;
 
-    if (is_tag && dg_span_equal(name, DG_SPAN("color"))) {
-        *value = DG_SPAN("pink");
-        return true;
-    }
-
-    if (!is_tag && dg_span_equal(name, DG_SPAN("Host.Os.Family"))) {
-        *value = DG_SPAN("windows");
-        return true;
-    }
-
-    if (!is_tag && dg_span_equal(name, DG_SPAN("Host.Memory.TotalBytes"))) {
-        *value = DG_SPAN("17179869184");
-        return true;
+    for (size_t i = 0; i < sizeof(server) / sizeof(server[0]); i++) {
+        if (server[i].is_tag == is_tag
+            && dg_span_equal(name, dg_span_cstr(server[i].name)))
+        {
+            *value = dg_span_cstr(server[i].value);
+            return true;
+        }
     }
 
     return false;
 }
 
 
-/* 1 and 0: satisfied or not; -1: no expression; -2: too large */
-static int
-match(const char *text, unsigned *column)
-{
-    dg_err_t            err;
-    dg_diag_t           diag = { 0 };
-    dg_arena_t          arena;
-    dg_requirements_t  *r;
-
-    dg_arena_init(&arena, block, sizeof(block));
-    err = dg_requirements_parse(&arena, dg_span_cstr(text), &diag, &r);
-
-    if (column != NULL) {
-        *column = diag.column;
-    }
-
-    if (err != DG_OK) {
-        return err == DG_ERR_SYNTAX ? -1 : -2;
-    }
-
-    return dg_requirements_match(r, lookup, NULL);
-}
-
-
 static void
-comparisons(void)
+says(const char *text, bool wanted)
 {
-    static const struct {
-        const char  *text;
-        int          want;
-    } cases[] = {
-        { "tag:color = 'pink'", 1 },
-        { "tag:color='red'", 0 },
-        { "tag:color != 'red'", 1 },
-        { "tag:color:='in'", 1 },
-        { "tag:color := 'x'", 0 },
-        { "tag:none = 'x'", 0 },
-        { "tag:none != 'x'", 1 },
-        { "not tag:none = 'x'", 1 },
-        { "server:Host.Memory.TotalBytes > 1e10", 1 },
-        { "server:Host.Memory.TotalBytes >= 17179869184", 1 },
-        { "server:Host.Memory.TotalBytes < 1.7179869184E10", 0 },
-        { "server:Host.Memory.TotalBytes <= 17179869184.0", 1 },
-        { "server:Host.Os.Family > 1", 0 },
-        { "server:Host.Os.Family != 1", 1 },
-        { "tag:color > 'a'", 1 },
-        { "tag:color = 'red' or tag:color = 'pink'", 1 },
-        { "tag:color = 'pink' or tag:x = 'y' and tag:x = 'z'", 1 },
-        { "(tag:color = 'pink' or tag:x = 'y') and tag:x = 'z'", 0 },
-        { "not (tag:color = 'red' and server:Host.Os.Family = 'windows')",
-          1 },
-        { "NOT tag:color = 'red' AND server:Host.Os.Family := 'win'", 1 },
-        { "tag:color = 'pi''nk'", 0 },
-        { "  ( ( tag:color = 'pink' ) )  ", 1 },
-    };
+    const dg_requirements_t  *r;
+    dg_diag_t                 diag = { 0, 0, "" };
+    dg_arena_t                arena;
 
-    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-        ok(match(cases[i].text, NULL) == cases[i].want, "%s: %d",
-           cases[i].text, cases[i].want);
+    dg_arena_init(&arena, memory, sizeof(memory));
+
+    if (ok(dg_requirements_parse(&arena, dg_span_cstr(text), &diag, &r)
+           == DG_OK, "parses: %s", text))
+    {
+        ok(dg_requirements_match(r, lookup, NULL) == wanted, "is %s",
+           wanted ? "met" : "not met");
+
+    } else {
+        printf("#   %s\n", diag.text);
     }
 }
 
 
 static void
-errors(void)
+wrong_at(const char *text, unsigned column)
 {
-    unsigned  column;
+    const dg_requirements_t  *r;
+    dg_diag_t                 diag = { 0, 0, "" };
+    dg_arena_t                arena;
 
-    static const struct {
-        const char  *text;
-        unsigned     column;
-    } cases[] = {
-        { "", 1 },
-        { "color = 'pink'", 1 },
-        { "tag: = 'x'", 5 },
-        { "tag:color 'pink'", 11 },
-        { "tag:color == 'pink'", 12 },
-        { "tag:color = pink", 13 },
-        { "tag:color = 'pink", 18 },
-        { "tag:color = 'pink' tag:x = 'y'", 20 },
-        { "(tag:color = 'pink'", 20 },
-        { "tag:color = 'pink')", 19 },
-        { "tag:color = 'pink' and", 23 },
-        { "tag:color = 1e", 14 },
-        { "tag:color = .", 13 },
-        { "not", 4 },
-        { "tag:color = 0x10", 14 },
-        { "tag:color = inf", 13 },
-    };
+    dg_arena_init(&arena, memory, sizeof(memory));
 
-    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-        ok(match(cases[i].text, &column) == -1
-           && column == cases[i].column, "%s: refused at %u", cases[i].text,
-           cases[i].column);
-    }
+    ok(dg_requirements_parse(&arena, dg_span_cstr(text), &diag, &r)
+       == DG_ERR_SYNTAX, "refused: %s", text);
+    is_int(diag.column, column, "%s", diag.text);
 }
 
 
 static void
-limits(void)
+test_meaning(void)
 {
-    char    text[DG_REQUIREMENTS_TEXT + 2];
-    size_t  i;
+    says("", true);
+    says(" \t", true);
+    says("tag:color = 'pink'", true);
+    says("tag:color='red'", false);
+    says("tag:color != 'red'", true);
+    says("tag:absent != 'red'", false);
+    says("not tag:absent = 'red'", true);
+    says("tag:color := 'in'", true);
+    says("tag:color := 'rose'", false);
+    says("tag:color := ''", true);
+    says("tag:'it''s' = 'yes'", true);
+    says("tag:a:b = 'c'", true);
+    says("tag:a:b:='c'", true);
+    says("tag:rank > 6", true);
+    says("tag:rank > 1e1", false);
+    says("tag:rank >= 7.0", true);
+    says("tag:color > 6", false);
+    says("tag:color != 6", true);
+    says("server:Host.Memory.TotalBytes >= 1.7e10", true);
+    says("server:Host.Memory.TotalBytes < 17179869185", true);
+    says("server:Host.CpuLoadAverage.OneMinute <= -1", false);
+    says("server:Host.Os.Family = 'windows' and tag:color = 'pink'", true);
+    says("tag:x = 'y' and tag:x = 'z' or tag:color = 'pink'", true);
+    says("tag:x = 'y' and (tag:x = 'z' or tag:color = 'pink')", false);
+    says("tag:color = 'pink' or tag:x = 'y' and tag:x = 'z'", true);
+    says("NOT (tag:color = 'pink' AND tag:rank = 7)", false);
+    says("not not tag:color = 'pink'", true);
+    says("(((tag:color='pink')))", true);
+}
 
-    for (i = 0; i < 40; i++) {
-        text[i] = '(';
+
+static void
+test_syntax(void)
+{
+    wrong_at("tag", 1);
+    wrong_at("color = 'pink'", 1);
+    wrong_at("tag: = 'pink'", 5);
+    wrong_at("tag:color 'pink'", 11);
+    wrong_at("tag:color == 'pink'", 12);
+    wrong_at("tag:color = pink", 13);
+    wrong_at("tag:color = 'pink", 18);
+    wrong_at("tag:color = 'pink' tag:rank = 7", 20);
+    wrong_at("tag:color = 'pink' and", 23);
+    wrong_at("(tag:color = 'pink'", 20);
+    wrong_at("tag:color = 'pink')", 19);
+    wrong_at("tag:rank = 1e", 14);
+    wrong_at("tag:rank = 1.", 14);
+    wrong_at("tag:rank = 1x", 13);
+    wrong_at("tag:rank = --1", 13);
+    wrong_at("not", 4);
+    wrong_at("tag:a = 'b' andtag:c = 'd'", 13);
+}
+
+
+static void
+test_limits(void)
+{
+    static char               text[DG_REQUIREMENTS_TEXT_MAX + 2];
+    const dg_requirements_t  *r;
+    dg_arena_t                arena;
+    dg_writer_t               w = dg_writer(text, sizeof(text));
+    unsigned                  i;
+
+    for (i = 0; i < DG_REQUIREMENTS_DEPTH_MAX - 1; i++) {
+        dg_write_char(&w, '(');
     }
 
-    text[i] = '\0';
-    ok(match(text, NULL) == -2, "too deep");
+    dg_write_cstr(&w, "tag:a=1");
 
-    memset(text, ' ', sizeof(text));
-    text[sizeof(text) - 1] = '\0';
-    ok(match(text, NULL) == -2, "too long");
-
-    text[0] = '\0';
-    for (i = 0; i < 200; i++) {
-        memcpy(text + i * 15, "tag:a='b' and  ", 15);
+    for (i = 0; i < DG_REQUIREMENTS_DEPTH_MAX - 1; i++) {
+        dg_write_char(&w, ')');
     }
 
-    memcpy(text + i * 15, "tag:a='b'", 10);
-    ok(match(text, NULL) == -2, "too many terms");
+    dg_arena_init(&arena, memory, sizeof(memory));
+    is_int(dg_requirements_parse(&arena, dg_written(&w), NULL, &r), DG_OK,
+           "as deep as allowed");
+
+    memset(text, '(', sizeof(text));
+    dg_arena_init(&arena, memory, sizeof(memory));
+    is_int(dg_requirements_parse(&arena, dg_span(text, 1000), NULL, &r),
+           DG_ERR_LIMIT, "deeper");
+    is_int(dg_requirements_parse(&arena, dg_span(text, sizeof(text)), NULL,
+                                 &r), DG_ERR_LIMIT, "too long");
+
+    w = dg_writer(text, sizeof(text));
+    for (i = 0; i < DG_REQUIREMENTS_TERMS_MAX; i++) {
+        dg_write_cstr(&w, i ? " or tag:a=1" : "tag:a=1");
+    }
+
+    dg_arena_init(&arena, memory, sizeof(memory));
+    is_int(dg_requirements_parse(&arena, dg_written(&w), NULL, &r), DG_OK,
+           "as many terms as allowed");
+    dg_write_cstr(&w, " or tag:a=1");
+    dg_arena_init(&arena, memory, sizeof(memory));
+    is_int(dg_requirements_parse(&arena, dg_written(&w), NULL, &r),
+           DG_ERR_LIMIT, "one more");
+
+    dg_arena_init(&arena, memory, 64);
+    is_int(dg_requirements_parse(&arena, DG_SPAN("tag:a=1 and tag:b=2"),
+                                 NULL, &r), DG_ERR_MEMORY, "no memory");
 }
 
 
 int
 main(void)
 {
-    comparisons();
-    errors();
-    limits();
+    test_meaning();
+    test_syntax();
+    test_limits();
 
     return done_testing();
 }
