@@ -161,6 +161,10 @@ size_t dg_policy_count_strings(dg_policy_loader_t *loader,
 /* Reports that there is no memory. */
 void dg_policy_no_memory(dg_policy_loader_t *loader, const dg_json_t *node);
 
+/* Compiles Action or NotAction. */
+void dg_policy_load_actions(dg_policy_loader_t *loader,
+    const dg_json_t *element, dg_policy_statement_t *statement);
+
 /* Compiles Resource or NotResource. */
 void dg_policy_load_resources(dg_policy_loader_t *loader,
     const dg_json_t *element, dg_policy_statement_t *statement);
