@@ -88,6 +88,10 @@ ngx_http_deskgate_host_listed(ngx_http_request_t *r,
     ngx_uint_t          i;
     const dg_header_t  *header;
 
+    if (ctx->lcf->hosts == NULL) {
+        return 1;
+    }
+
     header = dg_request_header(&ctx->received, DG_SPAN("host"), NULL);
     host = header ? ngx_http_deskgate_str(header->value)
                   : r->headers_in.server;

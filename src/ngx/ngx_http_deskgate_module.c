@@ -447,6 +447,12 @@ ngx_http_deskgate_check_location(ngx_conf_t *cf,
         return NGX_CONF_OK;
     }
 
+    if (lcf->keys == NULL) {
+        /* a token is made for an audience */
+        lcf->hosts = NULL;
+        return NGX_CONF_OK;
+    }
+
     ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
                   "signatures are made for a host, and the \"deskgate\" in "
                   "%s:%ui has none: add \"server_name\" or "
@@ -480,11 +486,17 @@ ngx_http_deskgate_hosts_of_server(ngx_conf_t *cf,
 
     for (i = 0; i < cscf->server_names.nelts; i++) {
 
+#if (NGX_PCRE)
+        if (sn[i].regex) {
+            continue;
+        }
+#endif
+
         if (sn[i].name.len == 0
             || (sn[i].name.len == 1 && sn[i].name.data[0] == '_')
             || ngx_strlchr(sn[i].name.data,
                            sn[i].name.data + sn[i].name.len, '*')
-            || sn[i].name.data[0] == '.' || sn[i].name.data[0] == '~')
+            || sn[i].name.data[0] == '.')
         {
             continue;
         }
