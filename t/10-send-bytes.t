@@ -11,11 +11,11 @@ use lib "$FindBin::Bin/lib";
 use Test::More;
 
 use Deskgate;
-use Deskgate::Gateway;
+use Deskgate::Send;
 use Deskgate::Upstream;
 
 my $t = Deskgate->new()->need('curl');
-my $g = Deskgate::Gateway->new($t);
+my $g = Deskgate::Send->new($t);
 my ($aws, $session, $named, $bare) = ($g->aws,
     $g->aws(sign => 'egress_session'), $g->aws(host => 'desks.example:8443'),
     $g->aws(bare => 1));
@@ -265,12 +265,12 @@ sent_ok('credentials with a session token',
     $g->call('DescribeWorkspaces', port => 8083));
 is($last->{access_key}, 'ASIDEGRESS', 'which were used');
 is(Deskgate::SigV4::value($last->{headers}, 'x-amz-security-token'),
-    $Deskgate::Gateway::EGRESS_SESSION{session_token}, 'the token is sent');
+    $Deskgate::Send::EGRESS_SESSION{session_token}, 'the token is sent');
 like(join(';', @{$last->{signed}}), qr/x-amz-security-token/, 'and signed');
 
 {
     my $q = $g->aws_request('DescribeWorkspaces',
-        as => \%Deskgate::Gateway::SESSION);
+        as => \%Deskgate::Send::SESSION);
 
     sent_ok('a client with a session token', http_request(%$q));
     is(Deskgate::SigV4::value($last->{headers}, 'x-amz-security-token'),
@@ -289,7 +289,7 @@ sub presigned {
     return (method => 'POST', body => '{}', headers => \@headers,
         target => Deskgate::SigV4::presign(method => 'POST', body => '{}',
             target => $target, headers => \@headers, region => 'us-east-1',
-            service => 'workspaces', %Deskgate::Gateway::CLIENT, %opt));
+            service => 'workspaces', %Deskgate::Send::CLIENT, %opt));
 }
 
 sent_ok('presigned', http_request(presigned('/')), '{}');
