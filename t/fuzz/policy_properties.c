@@ -36,16 +36,28 @@ typedef struct {
 
 static uint8_t  block[BLOCK_SIZE];
 
-static const char *const  operators[] = {
-    "StringEquals", "StringNotEquals", "StringLike", "StringNotLike",
-    "StringEqualsIgnoreCase", "NumericLessThan", "NumericNotEquals", "Bool",
-    "ArnLike", "ArnNotEquals", "IpAddress", "NotIpAddress", "DateLessThan"
-};
+typedef struct {
+    const char  *name;
+    const char  *operands[5];
+} operator_t;
 
-static const char *const  operands[] = {
-    "\"a\"", "[\"a\",\"b*\"]", "\"*\"", "\"${k:1}\"", "\"x${k:2}?\"", "\"1\"",
-    "\"true\"", "\"arn:aws:s:r:a:${k:0}*\"", "\"10.0.0.0/8\"",
-    "\"2026-10-01\"", "\"${*}\""
+#define TEXTS  { "\"a\"", "[\"a\",\"b*\"]", "\"${k:1}\"", "\"*\"",       \
+                 "\"${k:2}?${*}\"" }
+#define ARNS   { "\"arn:aws:s:r:a:a1\"", "\"arn:aws:s:*:a:${k:0}*\"", "\"*\"", \
+                 "\"${k:2}\"", "[\"arn:a:b:c:d:e\",\"arn:*:s:*:*:?1\"]" }
+#define NETS   { "\"10.0.0.0/8\"", "\"10.1.1.1\"", "\"::/0\"",             \
+                 "[\"::1\",\"0.0.0.0/0\"]", "\"11.0.0.0/8\"" }
+#define BITS   { "\"1\"", "\"0\"", "[1,2]", "\"-1.5\"", "1e1" }
+
+static const operator_t  operators[] = {
+    { "StringEquals", TEXTS }, { "StringNotEquals", TEXTS },
+    { "StringLike", TEXTS }, { "StringNotLike", TEXTS },
+    { "StringEqualsIgnoreCase", TEXTS }, { "ArnLike", ARNS },
+    { "ArnNotEquals", ARNS }, { "IpAddress", NETS },
+    { "NotIpAddress", NETS }, { "NumericLessThan", BITS },
+    { "NumericNotEquals", BITS }, { "DateGreaterThan",
+    { "\"0\"", "\"1\"", "\"1970-01-01\"", "2", "[\"0\",\"3\"]" } },
+    { "Bool", { "true", "\"false\"", "[true,false]", "false", "\"true\"" } }
 };
 
 static const char *const  actions[] = {
@@ -111,6 +123,7 @@ plan_condition(bytes_t *b, dg_writer_t *w)
 {
     static const char *const  prefixes[] = { "", "", "ForAllValues:",
                                              "ForAnyValue:" };
+    const operator_t         *op = &WORD(b, operators);
     char                      key = (char) ('0' + take(b, KEYS));
 
     if (take(b, 6) == 0) {
@@ -122,12 +135,12 @@ plan_condition(bytes_t *b, dg_writer_t *w)
 
     dg_write_char(w, '"');
     dg_write_cstr(w, WORD(b, prefixes));
-    dg_write_cstr(w, WORD(b, operators));
+    dg_write_cstr(w, op->name);
     dg_write_cstr(w, take(b, 4) ? "" : "IfExists");
     dg_write_cstr(w, "\":{\"K:");
     dg_write_char(w, key);
     dg_write_cstr(w, "\":");
-    dg_write_cstr(w, WORD(b, operands));
+    dg_write_cstr(w, WORD(b, op->operands));
     dg_write_char(w, '}');
 }
 
@@ -164,7 +177,6 @@ plan_statement(bytes_t *b, plan_t *plan, bool deny)
 }
 
 
-/* NULL when an operand does not suit its operator. */
 static const dg_policy_t *
 load(dg_arena_t *arena, const plan_t *plan, bool reversed)
 {
