@@ -57,7 +57,8 @@ is_true(const dg_json_t *object, dg_span_t name)
 static bool
 is_over(const dg_json_t *session)
 {
-    return is(session, "$phase", "DELETING") || is(session, "$phase", "DELETED");
+    return is(session, "$phase", "DELETING")
+           || is(session, "$phase", "DELETED");
 }
 
 
