@@ -75,7 +75,7 @@ sub usual_keys {
 
 
 sub policy_text {
-    return $JSON->pretty->encode({ Version => '2012-10-17',
+    return JSON::PP->new->canonical->pretty->encode({ Version => '2012-10-17',
                                    Statement => [@_] });
 }
 
@@ -300,9 +300,14 @@ sub record_of {
     return undef if !defined $id;
 
     return $t->wait_for(sub {
-        my ($found) = grep { ($_->{requestID} || '') eq $id } $t->records;
+        foreach my $file ($t->files('trail')) {
+            my ($line) = grep { /"requestID":"\Q$id\E"/ }
+                split /\n/, $t->read_file($file);
 
-        return $found;
+            return JSON::PP->new->utf8->decode($line) if defined $line;
+        }
+
+        return undef;
     });
 }
 
