@@ -10,9 +10,16 @@
 
 #include "ngx_http_deskgate.h"
 
+#define NGX_HTTP_DESKGATE_GUARD_TAIL  16   /* bytes of a secret */
+
 
 static ngx_int_t ngx_http_deskgate_guarded_content(ngx_http_request_t *r);
+static const char *ngx_http_deskgate_guard_start(ngx_http_request_t *r,
+    ngx_uint_t was_sent);
+static ngx_uint_t ngx_http_deskgate_guard_changes(
+    ngx_http_deskgate_ctx_t *ctx);
 static ngx_int_t ngx_http_deskgate_guarded_create(ngx_http_request_t *r);
+static void ngx_http_deskgate_guard_hide(ngx_http_request_t *r);
 static ngx_http_deskgate_create_pt *ngx_http_deskgate_guard_create_of(
     ngx_http_request_t *r);
 static ngx_int_t ngx_http_deskgate_guard_fail(ngx_http_request_t *r,
@@ -28,6 +35,8 @@ static const char *ngx_http_deskgate_guard_headers(
     ngx_http_deskgate_ctx_t *ctx, dg_span_t lines);
 static const char *ngx_http_deskgate_guard_secrets(
     ngx_http_deskgate_ctx_t *ctx, dg_span_t head);
+static ngx_uint_t ngx_http_deskgate_guard_holds(dg_span_t head,
+    dg_span_t secret);
 static const char *ngx_http_deskgate_guard_body(ngx_http_request_t *r,
     ngx_chain_t *sent);
 
@@ -48,12 +57,17 @@ ngx_http_deskgate_guard(ngx_http_request_t *r)
 static ngx_int_t
 ngx_http_deskgate_guarded_content(ngx_http_request_t *r)
 {
-    ngx_int_t                  rc;
-    ngx_http_upstream_t       *u;
-    ngx_http_core_loc_conf_t  *clcf;
+    ngx_int_t                     rc;
+    const char                   *reason;
+    ngx_uint_t                    was_sent;
+    ngx_http_upstream_t          *u;
+    ngx_http_core_loc_conf_t     *clcf;
     ngx_http_deskgate_create_pt  *create;
 
     clcf = ngx_http_get_module_loc_conf(r, ngx_http_core_module);
+
+    /* of the location that an error page or a named location took over from */
+    was_sent = r->upstream && r->upstream->request_sent;
 
     /*
      * The body was read already, so proxy's handler would start the upstream
@@ -71,25 +85,18 @@ ngx_http_deskgate_guarded_content(ngx_http_request_t *r)
         return rc;
     }
 
-    if (ngx_http_deskgate_upstream_caches(u)) {
-        ngx_http_finalize_request(r,
-            ngx_http_deskgate_guard_fail(r, DG_REFUSE_SENT_DIFFERS,
-                "proxy_cache would give one caller's answer to another; "
-                "turn it off here"));
-        return NGX_DONE;
-    }
+    reason = ngx_http_deskgate_guard_start(r, was_sent);
 
-    if (u->conf->next_upstream & NGX_HTTP_UPSTREAM_FT_NON_IDEMPOTENT) {
+    if (reason) {
         ngx_http_finalize_request(r,
-            ngx_http_deskgate_guard_fail(r, DG_REFUSE_SENT_DIFFERS,
-                "proxy_next_upstream non_idempotent could execute a call "
-                "twice; remove it"));
+            ngx_http_deskgate_guard_fail(r, DG_REFUSE_SENT_DIFFERS, reason));
         return NGX_DONE;
     }
 
     create = ngx_http_deskgate_guard_create_of(r);
     if (create == NULL) {
-        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+        ngx_http_finalize_request(r, NGX_HTTP_INTERNAL_SERVER_ERROR);
+        return NGX_DONE;
     }
 
     *create = u->create_request;
@@ -98,6 +105,58 @@ ngx_http_deskgate_guarded_content(ngx_http_request_t *r)
     ngx_http_upstream_init(r);
 
     return NGX_DONE;
+}
+
+
+/* NULL when an upstream may be started at all, else why not. */
+
+static const char *
+ngx_http_deskgate_guard_start(ngx_http_request_t *r, ngx_uint_t was_sent)
+{
+    ngx_http_deskgate_ctx_t  *ctx;
+
+    if (ngx_http_deskgate_upstream_caches(r->upstream)) {
+        return "proxy_cache would give one caller's answer to another; "
+               "turn it off here";
+    }
+
+    if (r->upstream->conf->next_upstream & NGX_HTTP_UPSTREAM_FT_NON_IDEMPOTENT)
+    {
+        return "proxy_next_upstream non_idempotent could execute a call "
+               "twice; remove it";
+    }
+
+    if (ngx_http_deskgate_fetch_of(r)) {
+        return NULL;
+    }
+
+    if (r != r->main) {
+        return "a subrequest would take the call's credentials elsewhere; "
+               "remove mirror, auth_request or what else makes it";
+    }
+
+    ctx = ngx_http_deskgate_get_ctx(r);
+
+    if (ctx == NULL || !ctx->has_sent || ctx->refusal != DG_ALLOWED) {
+        return "this location would forward a call that was not let go; "
+               "remove its proxy_pass";
+    }
+
+    if (was_sent && ngx_http_deskgate_guard_changes(ctx)) {
+        return "a call that changes something would be sent twice; remove "
+               "the error_page that leads here";
+    }
+
+    return NULL;
+}
+
+
+static ngx_uint_t
+ngx_http_deskgate_guard_changes(ngx_http_deskgate_ctx_t *ctx)
+{
+    return ctx->call.operation
+           && ctx->call.operation->access != DG_ACCESS_READ
+           && ctx->call.operation->access != DG_ACCESS_LIST;
 }
 
 
@@ -125,7 +184,7 @@ ngx_http_deskgate_guarded_create(ngx_http_request_t *r)
         return NGX_ERROR;
     }
 
-    if (fetch || !ctx->has_sent) {
+    if (fetch) {
         return NGX_OK;
     }
 
@@ -142,14 +201,43 @@ ngx_http_deskgate_guarded_create(ngx_http_request_t *r)
      * the letter of HTTP; here a call that changes something is sent once.
      */
 
-    if (ctx->call.operation
-        && ctx->call.operation->access != DG_ACCESS_READ
-        && ctx->call.operation->access != DG_ACCESS_LIST)
-    {
+    if (ngx_http_deskgate_guard_changes(ctx)) {
         r->method = NGX_HTTP_POST;
     }
 
+    ngx_http_deskgate_guard_hide(r);
+
     return NGX_OK;
+}
+
+
+/*
+ * The request is built: from now on our credentials are no variable that a
+ * log or an answer's header could show.
+ */
+
+static void
+ngx_http_deskgate_guard_hide(ngx_http_request_t *r)
+{
+    dg_span_t         name;
+    ngx_uint_t        i;
+    ngx_list_part_t  *part;
+    ngx_table_elt_t  *header;
+
+    for (part = &r->headers_in.headers.part; part; part = part->next) {
+        header = part->elts;
+
+        for (i = 0; i < part->nelts; i++) {
+            name = ngx_http_deskgate_span(&header[i].key);
+
+            if (dg_span_equal_nocase(name, DG_SPAN("authorization"))
+                || dg_span_equal_nocase(name,
+                                        DG_SPAN("x-amz-security-token")))
+            {
+                header[i].hash = 0;
+            }
+        }
+    }
 }
 
 
@@ -187,9 +275,16 @@ ngx_http_deskgate_guard_fail(ngx_http_request_t *r, dg_refusal_t refusal,
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
+    if (r != r->main) {
+        /* the call itself goes on */
+        ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,
+                      "deskgate stopped a subrequest: %s", reason);
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
     ctx = ngx_http_deskgate_get_ctx(r);
 
-    if (ctx) {
+    if (ctx && ctx->refusal == DG_ALLOWED) {
         (void) ngx_http_deskgate_refused(ctx, refusal, reason);
     }
 
@@ -464,20 +559,31 @@ ngx_http_deskgate_guard_headers(ngx_http_deskgate_ctx_t *ctx, dg_span_t lines)
 static const char *
 ngx_http_deskgate_guard_secrets(ngx_http_deskgate_ctx_t *ctx, dg_span_t head)
 {
-    if (ctx->bearer.len
-        && memmem(head.data, head.len, ctx->bearer.data, ctx->bearer.len))
-    {
+    if (ngx_http_deskgate_guard_holds(head, ctx->bearer)) {
         return "the client's token is in the request";
     }
 
-    if (ctx->claim.session_token.len
-        && memmem(head.data, head.len, ctx->claim.session_token.data,
-                  ctx->claim.session_token.len))
-    {
+    if (ngx_http_deskgate_guard_holds(head, ctx->claim.session_token)) {
         return "the client's session token is in the request";
     }
 
     return NULL;
+}
+
+
+/* The end of a token is random enough, and quicker to look for. */
+
+static ngx_uint_t
+ngx_http_deskgate_guard_holds(dg_span_t head, dg_span_t secret)
+{
+    if (secret.len > NGX_HTTP_DESKGATE_GUARD_TAIL) {
+        secret = dg_span_slice(secret,
+                               secret.len - NGX_HTTP_DESKGATE_GUARD_TAIL,
+                               secret.len);
+    }
+
+    return secret.len
+           && memmem(head.data, head.len, secret.data, secret.len) != NULL;
 }
 
 

@@ -193,14 +193,25 @@ ngx_http_deskgate_let_go(ngx_http_request_t *r, ngx_http_deskgate_ctx_t *ctx)
 
 
 /*
- * Access handlers are not run for subrequests: what we fetch is guarded from
- * here.
+ * Access handlers are not run for subrequests, and let a call go once: what
+ * we fetch is guarded from here, and so is every other way that a call can
+ * take (an error page, a named location, a mirror), which may lead to a
+ * location that knows nothing of deskgate.
  */
 
 ngx_int_t
 ngx_http_deskgate_preaccess_handler(ngx_http_request_t *r)
 {
+    ngx_http_deskgate_ctx_t  *ctx;
+
     if (ngx_http_deskgate_fetch_of(r)) {
+        ngx_http_deskgate_guard(r);
+        return NGX_DECLINED;
+    }
+
+    ctx = ngx_http_deskgate_get_ctx(r->main);
+
+    if (ctx && ctx->started && !ctx->observing) {
         ngx_http_deskgate_guard(r);
     }
 
