@@ -577,7 +577,8 @@ payload(const dg_inspect_t *in)
 static bool
 takes_bare_array(const dg_inspect_t *in)
 {
-    return payload(in) != NULL && in->call->operation->bare_array;
+    return payload(in) != NULL && in->call->operation->bare_array
+           && in->json != NULL;
 }
 
 
