@@ -242,8 +242,13 @@ sub sessions {
     is($claims->{dcvSessionId}, $id, 'and session');
     ok($claims->{exp} - $claims->{iat} == 3600, 'for an hour');
 
-    is(ask('sessionConnectionData/nothing/ada', '', method => 'GET')
-        ->{status}, 404, 'none for what is not there');
+    my $none = ask('sessionConnectionData/nothing/ada', '', method => 'GET');
+
+    is($none->{status}, 404, 'none for what is not there');
+    is(header($none, 'X-Amzn-Errortype'), 'ResourceNotFoundException',
+        'with a name');
+    is(json_of($none)->{error}, 'The requested dcvSession does not exist',
+        'and a text');
 
     my $shots = call('getSessionScreenshots',
         [{ SessionId => $id }, { SessionId => 'nothing' }]);

@@ -318,15 +318,13 @@ dg_answer_error_json(dg_writer_t *w, const dg_shape_t *shape,
 
 
 void
-dg_answer_error_broker(dg_writer_t *w, const dg_shape_t *shape,
-    dg_span_t message)
+dg_answer_error_broker(dg_writer_t *w, dg_span_t code, dg_span_t message)
 {
-    if (shape != NULL && dg_model_member(shape, DG_SPAN("error")) == NULL) {
-        dg_answer_error_json(w, shape, DG_SPAN_EMPTY, message, NULL);
-        return;
-    }
-
     dg_write_cstr(w, "{\"error\":");
+    dg_json_write_string(w, message);
+    dg_write_cstr(w, ",\"code\":");
+    dg_json_write_string(w, code);
+    dg_write_cstr(w, ",\"message\":");
     dg_json_write_string(w, message);
     dg_write_char(w, '}');
 }

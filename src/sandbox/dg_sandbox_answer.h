@@ -31,8 +31,8 @@ void dg_answer_json(dg_writer_t *w, const dg_shape_t *structure,
 void dg_answer_error_json(dg_writer_t *w, const dg_shape_t *shape,
     dg_span_t type, dg_span_t message, const dg_json_t *tree);
 
-/* The broker's form: {"error": message}, or by the shape when it has one. */
-void dg_answer_error_broker(dg_writer_t *w, const dg_shape_t *shape,
+/* The broker's form, as refusals have it: error, code and message. */
+void dg_answer_error_broker(dg_writer_t *w, dg_span_t code,
     dg_span_t message);
 
 

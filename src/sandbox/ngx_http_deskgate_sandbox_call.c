@@ -77,13 +77,13 @@ ngx_http_deskgate_sandbox_error_type(ngx_http_deskgate_sandbox_ctx_t *ctx,
 
 
 /*
- * Writes with `shape` and `tree` into a buffer that is enlarged until all
- * fits; type.len != 0 or is_error makes it the body of an error.
+ * What is written: an output by its shape, or an error.
  */
 typedef struct {
     const dg_shape_t  *shape;
     const dg_json_t   *tree;
-    dg_span_t          type;
+    dg_span_t          type;      /* for __type; may be empty */
+    dg_span_t          code;
     dg_span_t          message;
     unsigned           is_error:1;
 } ngx_http_deskgate_sandbox_text_t;
@@ -104,7 +104,7 @@ ngx_http_deskgate_sandbox_write(ngx_http_deskgate_sandbox_ctx_t *ctx,
     }
 
     if (ctx->call.protocol == DG_PROTOCOL_BROKER && t->is_error) {
-        dg_answer_error_broker(w, t->shape, t->message);
+        dg_answer_error_broker(w, t->code, t->message);
         return;
     }
 
@@ -158,10 +158,13 @@ ngx_http_deskgate_sandbox_error(ngx_http_deskgate_sandbox_ctx_t *ctx,
     t.shape = shape;
     t.tree = members;
     t.type = ngx_http_deskgate_sandbox_error_type(ctx, code);
+    t.code = code;
     t.message = message;
     t.is_error = 1;
 
-    if (ctx->call.protocol == DG_PROTOCOL_REST_JSON) {
+    if (ctx->call.protocol == DG_PROTOCOL_REST_JSON
+        || ctx->call.protocol == DG_PROTOCOL_BROKER)
+    {
         ctx->error_type = code;
     }
 
