@@ -29,6 +29,7 @@ units := $(patsubst t/unit/%.c,%,$(wildcard t/unit/*.c))
 fuzzers := $(patsubst t/fuzz/%.c,%,$(wildcard t/fuzz/*.c))
 benches := $(patsubst t/bench/%.c,%,$(wildcard t/bench/*.c))
 judges := $(patsubst t/vectors/%.c,%,$(wildcard t/vectors/*.c))
+pages := $(patsubst t/docs/%.c,%,$(wildcard t/docs/*.c))
 
 objects = $(patsubst src/%.c,build/$(1)/%.o,$(2))
 # the sandbox's engine is no part of the core; its own tests link it
@@ -36,7 +37,7 @@ engine = $(if $(filter dg_sandbox%,$(1)),build/libdgsandbox$(2).a)
 
 .PHONY: all modules modules-asan core tools units fuzzers benches judges \
         run demo install test test-asan check vectors interop bench fuzz \
-        clean help packages packages-% quick
+        clean help packages packages-% quick pages docs
 
 
 all: packages modules tools
@@ -137,6 +138,15 @@ build/vectors/%: t/vectors/%.c build/libdgcore.a
 	@$(CC) $(CPPFLAGS) $(CFLAGS) -It/vectors -It/unit -MF $@.d -MT $@ -o $@ $< \
 	    build/libdgcore.a $(LDLIBS)
 
+# programs that print a document from what the code knows
+
+pages: $(pages:%=build/docs/%)
+
+build/docs/%: t/docs/%.c build/libdgcore.a
+	@mkdir -p $(@D)
+	@$(CC) $(CPPFLAGS) $(CFLAGS) -It/docs -It/unit -MF $@.d -MT $@ -o $@ $< \
+	    build/libdgcore.a $(LDLIBS)
+
 
 # what a user asks for
 
@@ -171,6 +181,11 @@ bench: packages-bench modules tools benches
 fuzz: packages-test fuzzers
 	@.ci/fuzz $(or $(SECONDS_EACH),60)
 
+docs: packages pages
+	@for page in $(pages); do \
+	    build/docs/$$page > docs/$$page.new && \
+	    mv docs/$$page.new docs/$$page.md; done
+
 install: modules tools
 	install -d $(DESTDIR)$(modules_dir) $(DESTDIR)$(data_dir)/models \
 	    $(DESTDIR)$(bin_dir) $(DESTDIR)$(doc_dir)
@@ -196,6 +211,7 @@ help:
 	@echo "make interop    the AWS CLI and botocore as clients"
 	@echo "make bench      numbers: core functions, and against proxy_pass"
 	@echo "make fuzz       each fuzzer for a minute (SECONDS_EACH=N)"
+	@echo "make docs       docs/refusals.md, docs/services.md from the code"
 	@echo "make install    into Debian's paths (DESTDIR=DIR)"
 	@echo "make clean      remove build/"
 	@echo "NGINX_SRC=DIR   build against other nginx sources"

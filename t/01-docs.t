@@ -13,6 +13,7 @@ use Test::More;
 use Deskgate;
 use Deskgate::Docs;
 use Deskgate::Example;
+use Deskgate::Make;
 
 chdir "$FindBin::Bin/.." or die "chdir: $!";
 
@@ -53,6 +54,10 @@ is_deeply([grep { !$known{$_} }
     $refusals =~ /^(?:#+\s+|\|\s*)`([a-z0-9]+(?:_[a-z0-9]+)+)`/mg], [],
     'no refusal is described that is not there');
 
+made($_) foreach map { m{t/docs/(\w+)\.c$} ? $1 : () } glob('t/docs/*.c');
+kept();
+linked();
+
 my $t = Deskgate->new();
 my $example = Deskgate::Example->new($t);
 
@@ -77,6 +82,60 @@ foreach my $file (@examples) {
 
 $t->stop;
 done_testing();
+
+
+# A page that a program prints
+sub made {
+    my ($page) = @_;
+
+    make_target("build/docs/$page") or return fail("$page is built");
+
+    my $printed = `build/docs/$page`;
+
+    ok($? == 0 && $printed eq text_of("docs/$page.md"),
+        "docs/$page.md is what the code says") or diag('run "make docs"');
+}
+
+
+# Names that stand under "Kept names" are used by nobody
+sub kept {
+    my ($part) = $refusals =~ /^## Kept names[^\n]*\n(.*)/ms;
+    my $code = join "\n", map { text_of($_) }
+        grep { !m{/dg_refusal(_form)?\.c$} } glob('src/*/*.c');
+    my @used = grep { $code =~ /\bDG_REFUSE_\U$_\E\b/ }
+        ($part || '') =~ /^\| `(\w+)`/mg;
+
+    is_deeply(\@used, [], 'kept refusals are not given by the code')
+        or diag('take them out of "kept" in t/docs/refusals.c');
+}
+
+
+# Every page can be reached from README, and no link leads nowhere
+sub linked {
+    my (%seen, @lost);
+    my @open = ('README.md');
+
+    while (my $file = shift @open) {
+        next if $seen{$file}++;
+
+        my ($folder) = $file =~ m{^(.*/)};
+
+        foreach my $link (text_of($file) =~ /\]\(([^)\s#]+)(?:#[^)]*)?\)/g) {
+            next if $link =~ m{^\w+://};
+
+            my $path = ($folder || '') . $link;
+
+            1 while $path =~ s{(^|/)(?!\.\.)[^/]+/\.\./}{$1};
+
+            push @lost, "$file: $link" if !-e $path;
+            push @open, $path if $path =~ /\.md$/ && -e $path;
+        }
+    }
+
+    is_deeply(\@lost, [], 'no link leads nowhere');
+    is_deeply([grep { !$seen{$_} } glob('docs/*.md')], [],
+        'every page can be reached from README.md');
+}
 
 
 sub directive {
@@ -107,7 +166,8 @@ sub used {
         examples => join("\n", map { text_of($_) }
             glob('conf.example/* conf.example/*/*')),
         tests => join("\n", map { text_of($_) }
-            grep { !m{/0[01]-} } glob('t/*.t t/interop/*')),
+            grep { !m{/0[01]-} && -f } glob('t/*.t t/interop/*'),
+            glob('t/lib/Deskgate/Gateway*.pm')),
     );
 }
 

@@ -108,11 +108,10 @@ sub whole {
         return $globals . $main;
     }
 
-    $parts{location} = "deskgate workspaces region=us-east-1;\n"
-        . $parts{location}
+    $parts{location} = complete($parts{location})
         if $parts{location} =~ /^\s*deskgate_/m
-           && $parts{location} !~ /^\s*deskgate(_status|_ready|_fetch|_sandbox)?
-                                   \s/mx;
+           && $parts{location} !~ /^\s*deskgate(_status|_ready|_sandbox)?
+                                   [\s;]/mx;
 
     my $location = $parts{location} eq '' ? ''
         : "location /fragment/ {\n$parts{location}}\n";
@@ -120,8 +119,25 @@ sub whole {
     return $globals . $main . "http {\n" . $t->globals_http . $parts{http}
         . ($parts{server} . $location eq '' ? ''
            : "server {\n" . ($parts{server} =~ /^\s*listen/m ? ''
-             : "listen 127.0.0.1:1;\n") . "$parts{server}$location}\n")
+             : "listen 127.0.0.1:1;\nserver_name localhost;\n") . "$parts{server}$location}\n")
         . "}\n";
+}
+
+
+# What a location must have beside the lines that are shown
+sub complete {
+    my ($text) = @_;
+
+    my %needs = (
+        deskgate              => 'workspaces region=us-east-1',
+        deskgate_authenticate => 'sigv4=desks',
+        deskgate_policy       => '/etc/deskgate/policy.json',
+        deskgate_sign         => 'egress',
+        deskgate_audit        => 'corp',
+    );
+
+    return join '', $text, map { "$_ $needs{$_};\n" }
+        grep { $text !~ /^\s*$_\s/m } sort keys %needs;
 }
 
 
@@ -208,7 +224,7 @@ sub paths {
               {$self->{etc}/$2}g;
     $text =~ s{/var/log/[\w./-]*}{$dir/trail}g;
     $text =~ s{/(run|var/run)/[\w./-]*\.pid}{$dir/nginx.pid}g;
-    $text =~ s{^(\s*access_log\s+)(?!off)\S+}{$1$dir/access.log}mg;
+    $text =~ s{^(\s*access_log\s+)(?!off)[^\s;]+}{$1$dir/access.log}mg;
     $text =~ s{^(\s*include\s+)(\S+);}{$1 . $self->included($2) . ';'}gem;
 
     # no name is resolved here; ports are whatever is free
@@ -239,9 +255,12 @@ sub included {
 
         next if !-f $file;
 
-        my $text = do { local (@ARGV, $/) = ($file); <> };
+        my $text = $self->paths(
+            do { local (@ARGV, $/) = ($file); <> });
 
-        return $self->{t}->write_file("included-$base", $self->paths($text));
+        $self->make_files($text);
+
+        return $self->{t}->write_file("included-$base", $text);
     }
 
     return $name =~ m{^/} ? $name : "/etc/nginx/$name";
@@ -257,11 +276,15 @@ sub make_files {
     my %kinds = (
         keys        => qr/(?:deskgate_keys\s+\S+\s+|\bkeys=
                        |deskgate_sandbox_keys\s+(?:\S+\s+)?)$path/x,
-        policy      => qr/deskgate_policy\s+$path/,
+        policy      => qr/deskgate_(?:policy|boundary)\s+$path/,
         credentials => qr/\bfile=$path/,
-        secret      => qr/secret(?:_file)?[\s=]+$path/,
+        secret      => qr/(?:secret(?:_file)?[\s=]+
+                       |deskgate_sandbox_client\s+\S+\s+)$path/x,
         jwks        => qr/jwks\s+$path/,
     );
+
+    $self->{for_location}{$_} = 1
+        foreach $text =~ /^\s*deskgate_policy\s+$path\s*;/mg;
 
     foreach my $kind (sort keys %kinds) {
         foreach my $name ($text =~ /$kinds{$kind}/g) {
@@ -306,7 +329,8 @@ sub make {
             secret_access_key => 'wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY',
             principal         => "arn:aws:iam::${ACCOUNT}:user/alice" }] },
         policy => { Version => '2012-10-17', Statement => [{
-            Effect => 'Allow', Action => 'workspaces:*', Resource => '*' }] },
+            Effect => 'Allow', Action => 'workspaces:*', Resource => '*',
+            $self->{for_location}{$name} ? (Principal => '*') : () }] },
         credentials => {
             access_key_id     => 'AKIDEXAMPLE',
             secret_access_key => 'wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY' },
@@ -322,7 +346,9 @@ sub copy_example {
 
     my $base = basename($name);
 
-    foreach my $folder ($self->{folder}, 'conf.example') {
+    foreach my $folder ($self->{folder}, 'conf.example',
+                        'conf.example/policies')
+    {
         next if !-f "$folder/$base" || $base eq 'nginx.conf';
 
         $self->put($base, do { local (@ARGV, $/) = ("$folder/$base"); <> });
