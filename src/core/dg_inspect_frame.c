@@ -168,7 +168,10 @@ dg_inspect_set_path(dg_inspect_t *in, const dg_inspect_frame_t *f,
         in->path[at++] = '/';
     }
 
-    memcpy(in->path + at, name.data, name.len);
+    if (name.len != 0) {
+        memcpy(in->path + at, name.data, name.len);
+    }
+
     in->path_len = at + name.len;
     return DG_OK;
 }
