@@ -43,7 +43,8 @@
 #include "core/dg_zone.h"
 
 
-#define NGX_HTTP_DESKGATE_ARENA_CHUNK    2048
+#define NGX_HTTP_DESKGATE_BLOCK_SIZE     16384
+#define NGX_HTTP_DESKGATE_ARENA_CHUNK    4096
 #define NGX_HTTP_DESKGATE_ARENA_LIMIT    (16 * 1024 * 1024)
 #define NGX_HTTP_DESKGATE_FILE_LIMIT     (4 * 1024 * 1024)
 #define NGX_HTTP_DESKGATE_CAPTURE_SIZE   65536
@@ -217,6 +218,12 @@ struct ngx_http_deskgate_loc_conf_s {
 
 /* A worker's own state */
 
+typedef struct ngx_http_deskgate_free_block_s  ngx_http_deskgate_free_block_t;
+
+struct ngx_http_deskgate_free_block_s {
+    ngx_http_deskgate_free_block_t *next;
+};
+
 typedef struct {
     dg_crypto_t                    *crypto;
     dg_signing_keys_t              *signing_keys;
@@ -224,6 +231,8 @@ typedef struct {
     ngx_queue_t                     waiting;     /* for somebody's fetch */
     ngx_http_deskgate_main_conf_t  *mcf;
     ngx_event_t                     housekeeping;
+    ngx_http_deskgate_free_block_t *blocks;      /* of contexts */
+    ngx_uint_t                      block_count;
 } ngx_http_deskgate_worker_t;
 
 extern ngx_http_deskgate_worker_t  ngx_http_deskgate_worker;
@@ -370,6 +379,8 @@ extern ngx_http_output_body_filter_pt
 /* worker */
 ngx_int_t ngx_http_deskgate_init_process(ngx_cycle_t *cycle);
 void ngx_http_deskgate_exit_process(ngx_cycle_t *cycle);
+void *ngx_http_deskgate_take_block(void);
+void ngx_http_deskgate_give_block(void *block);
 
 /* request */
 ngx_http_deskgate_loc_conf_t *ngx_http_deskgate_conf_of(

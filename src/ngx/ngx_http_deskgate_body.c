@@ -10,6 +10,7 @@
 
 
 static void ngx_http_deskgate_body_done(ngx_http_request_t *r);
+static void ngx_http_deskgate_body_read_event(ngx_http_request_t *r);
 static ngx_int_t ngx_http_deskgate_inspect_start(
     ngx_http_deskgate_ctx_t *ctx);
 static ngx_int_t ngx_http_deskgate_body_finish(ngx_http_deskgate_ctx_t *ctx);
@@ -52,6 +53,11 @@ ngx_http_deskgate_read_body(ngx_http_request_t *r,
         return rc;
     }
 
+    if (!ctx->body_read) {
+        ctx->body_event = r->read_event_handler;
+        r->read_event_handler = ngx_http_deskgate_body_read_event;
+    }
+
     /* the reader counted the request once more */
     ngx_http_finalize_request(r, NGX_DONE);
 
@@ -77,6 +83,37 @@ ngx_http_deskgate_body_done(ngx_http_request_t *r)
     r->preserve_body = 1;
     r->write_event_handler = ngx_http_core_run_phases;
     ngx_http_core_run_phases(r);
+}
+
+
+/*
+ * A body that is late would end the connection without a word; a client that
+ * knows why can try again.
+ */
+
+static void
+ngx_http_deskgate_body_read_event(ngx_http_request_t *r)
+{
+    ngx_int_t                 rc;
+    ngx_event_t              *rev;
+    ngx_http_deskgate_ctx_t  *ctx;
+
+    rev = r->connection->read;
+    ctx = ngx_http_deskgate_get_ctx(r);
+
+    if (!rev->timedout || ctx->observing) {
+        ctx->body_event(r);
+        return;
+    }
+
+    rev->timedout = 0;
+    r->keepalive = 0;
+    ctx->body_reading = 0;
+
+    (void) ngx_http_deskgate_refused(ctx, DG_REFUSE_REQUEST_TIMEOUT, NULL);
+
+    rc = ngx_http_deskgate_refuse(r, ctx);
+    ngx_http_finalize_request(r, rc);
 }
 
 

@@ -120,6 +120,10 @@ ngx_http_deskgate_guard_start(ngx_http_request_t *r, ngx_uint_t was_sent)
                "turn it off here";
     }
 
+    if (r->upstream->conf->store) {
+        return "proxy_store would keep answers in files; turn it off here";
+    }
+
     if (r->upstream->conf->next_upstream & NGX_HTTP_UPSTREAM_FT_NON_IDEMPOTENT)
     {
         return "proxy_next_upstream non_idempotent could execute a call "

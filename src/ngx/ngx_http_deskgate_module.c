@@ -19,6 +19,8 @@ static char *ngx_http_deskgate_check_location(ngx_conf_t *cf,
 static ngx_int_t ngx_http_deskgate_hosts_of_server(ngx_conf_t *cf,
     ngx_http_deskgate_loc_conf_t *lcf);
 static ngx_int_t ngx_http_deskgate_init(ngx_conf_t *cf);
+static ngx_int_t ngx_http_deskgate_init_access(
+    ngx_http_core_main_conf_t *cmcf);
 
 
 static ngx_conf_enum_t  ngx_http_deskgate_replay_values[] = {
@@ -526,7 +528,6 @@ ngx_http_deskgate_init(ngx_conf_t *cf)
     } handlers[] = {
         { NGX_HTTP_POST_READ_PHASE, ngx_http_deskgate_post_read_handler },
         { NGX_HTTP_PREACCESS_PHASE, ngx_http_deskgate_preaccess_handler },
-        { NGX_HTTP_ACCESS_PHASE, ngx_http_deskgate_access_handler },
         { NGX_HTTP_LOG_PHASE, ngx_http_deskgate_log_handler }
     };
 
@@ -541,6 +542,10 @@ ngx_http_deskgate_init(ngx_conf_t *cf)
         *h = handlers[i].handler;
     }
 
+    if (ngx_http_deskgate_init_access(cmcf) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
     ngx_http_deskgate_next_header_filter = ngx_http_top_header_filter;
     ngx_http_top_header_filter = ngx_http_deskgate_header_filter;
 
@@ -550,6 +555,33 @@ ngx_http_deskgate_init(ngx_conf_t *cf)
     ngx_http_deskgate_next_request_body_filter =
         ngx_http_top_request_body_filter;
     ngx_http_top_request_body_filter = ngx_http_deskgate_request_body_filter;
+
+    return NGX_OK;
+}
+
+
+/*
+ * Handlers of a phase run from the last to the first.  An address that nginx
+ * itself denies is to cost no body, no token and no bucket: ours is first in
+ * the list.
+ */
+
+static ngx_int_t
+ngx_http_deskgate_init_access(ngx_http_core_main_conf_t *cmcf)
+{
+    ngx_array_t          *handlers;
+    ngx_http_handler_pt  *h;
+
+    handlers = &cmcf->phases[NGX_HTTP_ACCESS_PHASE].handlers;
+
+    if (ngx_array_push(handlers) == NULL) {
+        return NGX_ERROR;
+    }
+
+    h = handlers->elts;
+
+    ngx_memmove(&h[1], h, (handlers->nelts - 1) * sizeof(ngx_http_handler_pt));
+    h[0] = ngx_http_deskgate_access_handler;
 
     return NGX_OK;
 }

@@ -45,21 +45,33 @@ ngx_http_deskgate_get_ctx(ngx_http_request_t *r)
 }
 
 
+/*
+ * A context and the first of its arena are one block that the worker keeps
+ * for the next call: most calls need no other memory.
+ */
+
 ngx_http_deskgate_ctx_t *
 ngx_http_deskgate_create_ctx(ngx_http_request_t *r)
 {
+    u_char                   *block;
     ngx_pool_cleanup_t       *cln;
     ngx_http_deskgate_ctx_t  *ctx;
 
-    cln = ngx_pool_cleanup_add(r->pool, sizeof(ngx_http_deskgate_ctx_t));
+    cln = ngx_pool_cleanup_add(r->pool, 0);
     if (cln == NULL) {
         return NULL;
     }
 
-    ctx = cln->data;
+    block = ngx_http_deskgate_take_block();
+    if (block == NULL) {
+        return NULL;
+    }
+
+    ctx = (ngx_http_deskgate_ctx_t *) block;
     ngx_memzero(ctx, sizeof(ngx_http_deskgate_ctx_t));
 
     cln->handler = ngx_http_deskgate_ctx_cleanup;
+    cln->data = ctx;
 
     ctx->request = r;
     ctx->lcf = ngx_http_get_module_loc_conf(r, ngx_http_deskgate_module);
@@ -67,6 +79,9 @@ ngx_http_deskgate_create_ctx(ngx_http_request_t *r)
     dg_arena_init_grow(&ctx->arena, ngx_http_deskgate_arena_grow, r->pool,
                        NGX_HTTP_DESKGATE_ARENA_CHUNK,
                        NGX_HTTP_DESKGATE_ARENA_LIMIT);
+
+    ctx->arena.pos = block + sizeof(ngx_http_deskgate_ctx_t);
+    ctx->arena.end = block + NGX_HTTP_DESKGATE_BLOCK_SIZE;
 
     if (dg_random_uuid(ngx_http_deskgate_worker.crypto, ctx->request_id)
         != DG_OK)
@@ -100,6 +115,8 @@ ngx_http_deskgate_ctx_cleanup(void *data)
     if (ctx->injected_buffer) {
         dg_wipe(ctx->injected_buffer, NGX_HTTP_DESKGATE_TOKEN_SIZE);
     }
+
+    ngx_http_deskgate_give_block(ctx);
 }
 
 
@@ -124,7 +141,14 @@ ngx_http_deskgate_conf_of(ngx_http_request_t *r)
     cscf = ngx_http_get_module_srv_conf(r, ngx_http_core_module);
     scf = ngx_http_get_module_srv_conf(r, ngx_http_deskgate_module);
 
-    return r->loc_conf == cscf->ctx->loc_conf ? scf->any : NULL;
+    if (r->loc_conf == cscf->ctx->loc_conf
+        || r->http_state == NGX_HTTP_READING_REQUEST_STATE)
+    {
+        /* the state also when error_page has led it somewhere since */
+        return scf->any;
+    }
+
+    return NULL;
 }
 
 

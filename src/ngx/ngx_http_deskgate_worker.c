@@ -7,6 +7,7 @@
 #include "ngx_http_deskgate.h"
 
 #define NGX_HTTP_DESKGATE_HOUSEKEEPING  5000  /* ms */
+#define NGX_HTTP_DESKGATE_BLOCKS        32    /* kept for the next calls */
 #define NGX_HTTP_DESKGATE_SWEEP         256   /* cache entries at a time */
 
 
@@ -84,6 +85,42 @@ ngx_http_deskgate_housekeeping(ngx_event_t *ev)
     if (!ngx_exiting) {
         ngx_add_timer(ev, NGX_HTTP_DESKGATE_HOUSEKEEPING);
     }
+}
+
+
+/* Blocks of NGX_HTTP_DESKGATE_BLOCK_SIZE bytes, a few kept for reuse. */
+
+void *
+ngx_http_deskgate_take_block(void)
+{
+    ngx_http_deskgate_free_block_t  *block;
+
+    block = ngx_http_deskgate_worker.blocks;
+
+    if (block == NULL) {
+        return ngx_alloc(NGX_HTTP_DESKGATE_BLOCK_SIZE, ngx_cycle->log);
+    }
+
+    ngx_http_deskgate_worker.blocks = block->next;
+    ngx_http_deskgate_worker.block_count--;
+
+    return block;
+}
+
+
+void
+ngx_http_deskgate_give_block(void *data)
+{
+    ngx_http_deskgate_free_block_t  *block = data;
+
+    if (ngx_http_deskgate_worker.block_count == NGX_HTTP_DESKGATE_BLOCKS) {
+        ngx_free(block);
+        return;
+    }
+
+    block->next = ngx_http_deskgate_worker.blocks;
+    ngx_http_deskgate_worker.blocks = block;
+    ngx_http_deskgate_worker.block_count++;
 }
 
 

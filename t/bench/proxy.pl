@@ -77,7 +77,7 @@ sub files {
         secret_access_key => 'secretOfTheGateway0123456789abcdefghijkl' }));
     $t->write_file('policy.json', JSON::PP::encode_json({
         Version   => '2012-10-17',
-        Statement => [{ Effect => 'Allow', Action => 'workspaces:*',
+        Statement => [{ Effect => 'Allow', Principal => '*', Action => 'workspaces:*',
             Resource => '*' }] }));
     mkdir $t->testdir . '/trail', 0700;
 
@@ -148,7 +148,7 @@ EOF_CONF
             deskgate_hosts         workspaces.us-east-1.amazonaws.com;
             deskgate_authenticate  sigv4=callers bearer=corp;
             deskgate_policy        %%TESTDIR%%/policy.json;
-            deskgate_throttle      rate=10000000r/s burst=10000000 key=caller,operation;
+            deskgate_throttle      rate=1000000r/s burst=1000000 key=caller,operation;
             deskgate_sign          egress;
             deskgate_audit         corp;
             proxy_set_header       Host $deskgate_host;
@@ -189,7 +189,6 @@ http {
     deskgate_trail  corp {
         directory   %%TESTDIR%%/trail;
         account     111122223333;
-        durability  buffered;
     }
 
     upstream up {
