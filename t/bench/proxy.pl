@@ -25,6 +25,8 @@ my $connections = 32;
 my %key = (access_key => 'AKIABENCHMARKCALLER1',
     secret_key => 'secretOfTheBenchmark0123456789abcdefghij');
 
+$ENV{DESKGATE_LOG_LEVEL} ||= "warn";
+
 my $t = Deskgate->new();
 
 Test::More->builder->no_ending(1);
