@@ -9,6 +9,7 @@ use strict;
 use FindBin;
 use lib "$FindBin::Bin/lib";
 use JSON::PP;
+use MIME::Base64;
 use Test::More;
 use Time::HiRes qw/time/;
 
@@ -35,6 +36,8 @@ $t->write_file('keys.json', $json->encode({ version => 1, keys => [
       session_token => $session{session_token},
       principal => 'arn:aws:iam::111122223333:user/tests' },
 ]}));
+
+$t->write_file('client.secret', $t->secret('secret-of-the-broker'));
 
 models();
 
@@ -75,6 +78,18 @@ http {
     }
 
     server {
+        listen  127.0.0.1:8084;
+
+        location / {
+            deskgate_sandbox         workspaces;
+            deskgate_sandbox         workspaces-instances;
+            deskgate_sandbox         ssm-guiconnect;
+            deskgate_sandbox         dcv-session-manager;
+            deskgate_sandbox_client  gateway client.secret;
+        }
+    }
+
+    server {
         listen  127.0.0.1:8083;
 
         location / {
@@ -90,6 +105,7 @@ $t->run();
 
 identity();
 clients();
+together();
 validation();
 provoking();
 driven();
@@ -236,6 +252,34 @@ sub clients {
 }
 
 
+# four services in one location
+sub together {
+    my %all = (port => 8084);
+
+    is(ask('DescribeWorkspaces', {}, %all)->{status}, 200,
+        'the first service');
+    says(ask('Nothing', {}, %all), 404, 'UnknownOperationException',
+        'what none of them knows');
+
+    my $cbor = cbor_ask('ListRegions', "\xa0", %all);
+
+    is($cbor->{status}, 200, 'the second service') or diag($cbor->{body});
+
+    my $token = json_of(http_request(%all, method => 'POST', body => '',
+        target => '/oauth2/token?grant_type=client_credentials&client_id=x',
+        headers => [['Authorization', 'Basic '
+            . encode_base64('gateway:secret-of-the-broker', '')]]));
+
+    is(http_request(%all, method => 'POST', body => '{}', target =>
+        '/describeServers', headers => [['Authorization',
+            "Bearer $token->{access_token}"]])->{status}, 200, 'the broker');
+    is(header(http_request(%all, method => 'POST', body => '{}', target =>
+        '/GetConnectionRecordingPreferences'), 'X-Amzn-Errortype'),
+        'MissingAuthenticationTokenException',
+        'each asks for its own credentials');
+}
+
+
 sub validation {
     says(ask('Nothing', {}), 404, 'UnknownOperationException',
         'an unknown operation');
@@ -316,12 +360,12 @@ sub cbor_text {
 
 
 sub cbor_ask {
-    my ($operation, $body) = @_;
+    my ($operation, $body, %q) = @_;
 
     my %request = (method => 'POST', body => $body, target =>
         "/service/EUCMIFrontendAPIService/operation/$operation");
 
-    return http_request(%request, port => 8082, headers =>
+    return http_request(%request, port => $q{port} || 8082, headers =>
         Deskgate::SigV4::sign(%request, %key, region => 'us-east-1',
             service => 'workspaces-instances', headers => [
                 ['Host', 'workspaces-instances.us-east-1.amazonaws.com'],

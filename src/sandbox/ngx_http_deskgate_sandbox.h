@@ -19,6 +19,7 @@
 /* Changes whenever records or the zone's header change. */
 #define NGX_HTTP_DESKGATE_SANDBOX_LAYOUT    1
 
+#define NGX_HTTP_DESKGATE_SANDBOX_OFFERS      16
 #define NGX_HTTP_DESKGATE_SANDBOX_DELAY_MAX   60000
 #define NGX_HTTP_DESKGATE_SANDBOX_ANSWER_MAX  (4 * 1024 * 1024)
 
@@ -56,16 +57,24 @@ typedef struct {
     ngx_str_t                        secret;
 } ngx_http_deskgate_sandbox_client_t;
 
+/* A service that a location offers. */
 typedef struct {
     ngx_http_deskgate_sandbox_service_t  *service;
-    ngx_str_t                        service_name;
+    ngx_str_t                        name;
     ngx_str_t                        region;
     ngx_str_t                        account;
+    u_char                          *file;        /* of the directive */
+    ngx_uint_t                       line;
+} ngx_http_deskgate_sandbox_offer_t;
+
+typedef struct {
+    ngx_http_deskgate_sandbox_offer_t
+                              offers[NGX_HTTP_DESKGATE_SANDBOX_OFFERS];
+    const dg_service_t       *services[NGX_HTTP_DESKGATE_SANDBOX_OFFERS];
+    ngx_uint_t                       noffers;
     dg_keyfile_t                    *keys;
     ngx_array_t                     *clients;
     ngx_msec_t                       token_lifetime;
-    u_char                          *file;        /* of the directive */
-    ngx_uint_t                       line;
 } ngx_http_deskgate_sandbox_loc_conf_t;
 
 /* One call. */

@@ -206,7 +206,8 @@ ngx_http_deskgate_sandbox_refuse(ngx_http_deskgate_sandbox_ctx_t *ctx,
 
 static dg_refusal_t
 ngx_http_deskgate_sandbox_verify(ngx_http_deskgate_sandbox_ctx_t *ctx,
-    ngx_http_deskgate_sandbox_loc_conf_t *slcf, dg_span_t *message)
+    dg_keyfile_t *keys, ngx_http_deskgate_sandbox_offer_t *offer,
+    dg_span_t *message)
 {
     uint8_t            hash[DG_SHA256_SIZE];
     uint8_t           *reason;
@@ -218,8 +219,8 @@ ngx_http_deskgate_sandbox_verify(ngx_http_deskgate_sandbox_ctx_t *ctx,
     dg_sigv4_rules_t   rules;
     dg_sigv4_claim_t   claim;
 
-    region = dg_span(slcf->region.data, slcf->region.len);
-    service = slcf->service->service->signing_name;
+    region = dg_span(offer->region.data, offer->region.len);
+    service = offer->service->service->signing_name;
 
     ngx_memzero(&rules, sizeof(dg_sigv4_rules_t));
     rules.regions = &region;
@@ -244,7 +245,7 @@ ngx_http_deskgate_sandbox_verify(ngx_http_deskgate_sandbox_ctx_t *ctx,
         return refusal;
     }
 
-    key = dg_keyfile_find(slcf->keys, claim.access_key_id);
+    key = dg_keyfile_find(keys, claim.access_key_id);
     if (key == NULL) {
         return DG_REFUSE_KEY_UNKNOWN;
     }
@@ -408,39 +409,91 @@ ngx_http_deskgate_sandbox_provoked(ngx_http_deskgate_sandbox_ctx_t *ctx)
 }
 
 
+/* Which of the location's services; the first when the call names none. */
+static ngx_http_deskgate_sandbox_offer_t *
+ngx_http_deskgate_sandbox_identify(ngx_http_deskgate_sandbox_ctx_t *ctx,
+    ngx_http_deskgate_sandbox_loc_conf_t *slcf, dg_refusal_t *refusal)
+{
+    ngx_uint_t  i;
+
+    *refusal = dg_model_identify(slcf->services, slcf->noffers, &ctx->view,
+                                 &ctx->call);
+
+    for (i = 0; i < slcf->noffers; i++) {
+        if (slcf->services[i] == ctx->call.service) {
+            return &slcf->offers[i];
+        }
+    }
+
+    ctx->call.service = slcf->services[0];
+    ctx->call.protocol = slcf->services[0]->protocol;
+
+    return &slcf->offers[0];
+}
+
+
+/* The broker's token endpoint, where the location offers a broker. */
+static ngx_uint_t
+ngx_http_deskgate_sandbox_wants_token(ngx_http_deskgate_sandbox_ctx_t *ctx,
+    ngx_http_deskgate_sandbox_loc_conf_t *slcf)
+{
+    ngx_uint_t  i;
+
+    for (i = 0; i < slcf->noffers; i++) {
+        if (slcf->services[i]->is_broker) {
+            return ngx_http_deskgate_sandbox_is_token_call(ctx);
+        }
+    }
+
+    return 0;
+}
+
+
+static dg_refusal_t
+ngx_http_deskgate_sandbox_admit(ngx_http_deskgate_sandbox_ctx_t *ctx,
+    ngx_http_deskgate_sandbox_loc_conf_t *slcf,
+    ngx_http_deskgate_sandbox_zone_t *zone,
+    ngx_http_deskgate_sandbox_offer_t *offer, dg_span_t *message)
+{
+    dg_refusal_t  refusal;
+
+    if (!ctx->call.service->is_broker) {
+        return ngx_http_deskgate_sandbox_verify(ctx, slcf->keys, offer,
+                                                message);
+    }
+
+    refusal = ngx_http_deskgate_sandbox_bearer(ctx, zone);
+
+    if (refusal == DG_REFUSE_CREDENTIALS_MISSING) {
+        *message = DG_SPAN("No authorization header");
+    }
+
+    return refusal;
+}
+
+
 void
 ngx_http_deskgate_sandbox_call(ngx_http_deskgate_sandbox_ctx_t *ctx,
     ngx_http_deskgate_sandbox_loc_conf_t *slcf,
     ngx_http_deskgate_sandbox_zone_t *zone)
 {
-    dg_span_t            message = DG_SPAN_EMPTY;
-    dg_refusal_t         refusal, identified;
-    dg_sandbox_env_t     env;
-    dg_sandbox_call_t    call;
-    const dg_service_t  *service = slcf->service->service;
+    dg_span_t                           message = DG_SPAN_EMPTY;
+    dg_refusal_t                        refusal, identified;
+    dg_sandbox_env_t                    env;
+    dg_sandbox_call_t                   call;
+    ngx_http_deskgate_sandbox_offer_t  *offer;
 
-    if (service->is_broker && ngx_http_deskgate_sandbox_is_token_call(ctx)) {
+    if (ngx_http_deskgate_sandbox_wants_token(ctx, slcf)) {
         ngx_http_deskgate_sandbox_token(ctx, slcf, zone);
         return;
     }
 
-    identified = dg_model_identify(&service, 1, &ctx->view, &ctx->call);
-
-    if (ctx->call.service == NULL) {
-        ctx->call.service = service;
-        ctx->call.protocol = service->protocol;
-    }
-
-    refusal = service->is_broker
-              ? ngx_http_deskgate_sandbox_bearer(ctx, zone)
-              : ngx_http_deskgate_sandbox_verify(ctx, slcf, &message);
+    offer = ngx_http_deskgate_sandbox_identify(ctx, slcf, &identified);
+    refusal = ngx_http_deskgate_sandbox_admit(ctx, slcf, zone, offer,
+                                              &message);
 
     if (refusal == DG_ALLOWED) {
         refusal = identified;
-    }
-
-    if (service->is_broker && refusal == DG_REFUSE_CREDENTIALS_MISSING) {
-        message = DG_SPAN("No authorization header");
     }
 
     if (refusal != DG_ALLOWED) {
@@ -466,14 +519,14 @@ ngx_http_deskgate_sandbox_call(ngx_http_deskgate_sandbox_ctx_t *ctx,
     env.store = &ngx_http_deskgate_sandbox_store;
     env.store_ctx = zone;
     env.crypto = ngx_http_deskgate_sandbox_crypto();
-    env.account = dg_span(slcf->account.data, slcf->account.len);
-    env.region = dg_span(slcf->region.data, slcf->region.len);
+    env.account = dg_span(offer->account.data, offer->account.len);
+    env.region = dg_span(offer->region.data, offer->region.len);
     env.now = ngx_http_deskgate_sandbox_now();
     env.seal = zone->sh->seal;
     env.request_id = dg_span(ctx->request_id, sizeof(ctx->request_id));
 
     call.env = &env;
-    call.data = &slcf->service->data;
+    call.data = &offer->service->data;
     call.operation = ctx->call.operation;
 
     ctx->no_store = ctx->call.operation->access == DG_ACCESS_GRANT;

@@ -253,11 +253,48 @@ ngx_http_deskgate_sandbox_get_service(ngx_conf_t *cf,
 }
 
 
+static ngx_int_t
+ngx_http_deskgate_sandbox_init_offer(ngx_conf_t *cf,
+    ngx_http_deskgate_sandbox_main_conf_t *smcf,
+    ngx_http_deskgate_sandbox_loc_conf_t *slcf,
+    ngx_http_deskgate_sandbox_offer_t *offer)
+{
+    if (smcf->shm_zone == NULL || smcf->models.len == 0) {
+        ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
+                      "\"deskgate_sandbox\" needs "
+                      "\"deskgate_sandbox_zone\" and "
+                      "\"deskgate_sandbox_models\" in %s:%ui",
+                      offer->file, offer->line);
+        return NGX_ERROR;
+    }
+
+    offer->service = ngx_http_deskgate_sandbox_get_service(cf, smcf,
+                                                           &offer->name);
+    if (offer->service == NULL) {
+        return NGX_ERROR;
+    }
+
+    if (offer->service->service->is_broker ? slcf->clients == NULL
+                                           : slcf->keys == NULL)
+    {
+        ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
+                      "\"deskgate_sandbox %V\" needs \"%s\" in %s:%ui",
+                      &offer->name,
+                      offer->service->service->is_broker
+                      ? "deskgate_sandbox_client" : "deskgate_sandbox_keys",
+                      offer->file, offer->line);
+        return NGX_ERROR;
+    }
+
+    return NGX_OK;
+}
+
+
 /* Services are loaded last, so that directives may stand in any order. */
 static ngx_int_t
 ngx_http_deskgate_sandbox_init(ngx_conf_t *cf)
 {
-    ngx_uint_t                              i;
+    ngx_uint_t                              i, n;
     ngx_http_deskgate_sandbox_loc_conf_t  **locations, *slcf;
     ngx_http_deskgate_sandbox_main_conf_t  *smcf;
 
@@ -268,32 +305,16 @@ ngx_http_deskgate_sandbox_init(ngx_conf_t *cf)
     for (i = 0; i < smcf->locations.nelts; i++) {
         slcf = locations[i];
 
-        if (smcf->shm_zone == NULL || smcf->models.len == 0) {
-            ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
-                          "\"deskgate_sandbox\" needs "
-                          "\"deskgate_sandbox_zone\" and "
-                          "\"deskgate_sandbox_models\" in %s:%ui",
-                          slcf->file, slcf->line);
-            return NGX_ERROR;
-        }
+        for (n = 0; n < slcf->noffers; n++) {
 
-        slcf->service = ngx_http_deskgate_sandbox_get_service(cf, smcf,
-                                                        &slcf->service_name);
-        if (slcf->service == NULL) {
-            return NGX_ERROR;
-        }
+            if (ngx_http_deskgate_sandbox_init_offer(cf, smcf, slcf,
+                                                     &slcf->offers[n])
+                != NGX_OK)
+            {
+                return NGX_ERROR;
+            }
 
-        if (slcf->service->service->is_broker ? slcf->clients == NULL
-                                              : slcf->keys == NULL)
-        {
-            ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
-                          "\"deskgate_sandbox %V\" needs \"%s\" in %s:%ui",
-                          &slcf->service_name,
-                          slcf->service->service->is_broker
-                          ? "deskgate_sandbox_client"
-                          : "deskgate_sandbox_keys",
-                          slcf->file, slcf->line);
-            return NGX_ERROR;
+            slcf->services[n] = slcf->offers[n].service->service;
         }
     }
 
@@ -436,33 +457,19 @@ ngx_http_deskgate_sandbox_models(ngx_conf_t *cf, ngx_command_t *cmd,
 }
 
 
-/* deskgate_sandbox SERVICE [region=R] [account=A] */
 static char *
-ngx_http_deskgate_sandbox_service(ngx_conf_t *cf, ngx_command_t *cmd,
-    void *conf)
+ngx_http_deskgate_sandbox_parameters(ngx_conf_t *cf,
+    ngx_http_deskgate_sandbox_offer_t *offer)
 {
-    ngx_str_t                              *value = cf->args->elts;
-    ngx_uint_t                              i;
-    ngx_http_core_loc_conf_t               *clcf;
-    ngx_http_deskgate_sandbox_loc_conf_t   *slcf = conf, **slot;
-    ngx_http_deskgate_sandbox_main_conf_t  *smcf;
-
-    if (slcf->service_name.len != 0) {
-        return "is duplicate";
-    }
-
-    slcf->service_name = value[1];
-    slcf->file = cf->conf_file->file.name.data;
-    slcf->line = cf->conf_file->line;
-    ngx_str_set(&slcf->region, "us-east-1");
-    ngx_str_set(&slcf->account, "111122223333");
+    ngx_str_t   *value = cf->args->elts;
+    ngx_uint_t   i;
 
     for (i = 2; i < cf->args->nelts; i++) {
 
         if (value[i].len > 7 && ngx_strncmp(value[i].data, "region=", 7) == 0)
         {
-            slcf->region.data = value[i].data + 7;
-            slcf->region.len = value[i].len - 7;
+            offer->region.data = value[i].data + 7;
+            offer->region.len = value[i].len - 7;
             continue;
         }
 
@@ -470,8 +477,8 @@ ngx_http_deskgate_sandbox_service(ngx_conf_t *cf, ngx_command_t *cmd,
             && ngx_strncmp(value[i].data, "account=", 8) == 0
             && strspn((char *) value[i].data + 8, "0123456789") == 12)
         {
-            slcf->account.data = value[i].data + 8;
-            slcf->account.len = 12;
+            offer->account.data = value[i].data + 8;
+            offer->account.len = 12;
             continue;
         }
 
@@ -481,19 +488,57 @@ ngx_http_deskgate_sandbox_service(ngx_conf_t *cf, ngx_command_t *cmd,
         return NGX_CONF_ERROR;
     }
 
-    smcf = ngx_http_conf_get_module_main_conf(cf,
-                                             ngx_http_deskgate_sandbox_module);
-    slot = ngx_array_push(&smcf->locations);
-    if (slot == NULL) {
-        return NGX_CONF_ERROR;
+    return NGX_CONF_OK;
+}
+
+
+/* deskgate_sandbox SERVICE [region=R] [account=A] */
+static char *
+ngx_http_deskgate_sandbox_service(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf)
+{
+    ngx_str_t                              *value = cf->args->elts;
+    ngx_uint_t                              i;
+    ngx_http_core_loc_conf_t               *clcf;
+    ngx_http_deskgate_sandbox_offer_t      *offer;
+    ngx_http_deskgate_sandbox_loc_conf_t   *slcf = conf, **slot;
+    ngx_http_deskgate_sandbox_main_conf_t  *smcf;
+
+    for (i = 0; i < slcf->noffers; i++) {
+        if (slcf->offers[i].name.len == value[1].len
+            && ngx_strcmp(slcf->offers[i].name.data, value[1].data) == 0)
+        {
+            return "names the service twice";
+        }
     }
 
-    *slot = slcf;
+    if (slcf->noffers == NGX_HTTP_DESKGATE_SANDBOX_OFFERS) {
+        return "is given for too many services";
+    }
+
+    offer = &slcf->offers[slcf->noffers++];
+
+    offer->name = value[1];
+    offer->file = cf->conf_file->file.name.data;
+    offer->line = cf->conf_file->line;
+    ngx_str_set(&offer->region, "us-east-1");
+    ngx_str_set(&offer->account, "111122223333");
+
+    if (slcf->noffers == 1) {
+        smcf = ngx_http_conf_get_module_main_conf(cf,
+                                             ngx_http_deskgate_sandbox_module);
+        slot = ngx_array_push(&smcf->locations);
+        if (slot == NULL) {
+            return NGX_CONF_ERROR;
+        }
+
+        *slot = slcf;
+    }
 
     clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
     clcf->handler = ngx_http_deskgate_sandbox_handler;
 
-    return NGX_CONF_OK;
+    return ngx_http_deskgate_sandbox_parameters(cf, offer);
 }
 
 
