@@ -312,6 +312,7 @@ struct ngx_http_deskgate_ctx_s {
     uint8_t                         sent_hash[DG_SHA256_SIZE];
     off_t                           body_length;
     off_t                           sent_length;
+    ngx_http_event_handler_pt       body_event;  /* nginx's, while reading */
     dg_inspect_t                   *inspect;
     const dg_inspection_t          *inspection;
     dg_refusal_t                    body_refusal;
@@ -433,6 +434,7 @@ ngx_int_t ngx_http_deskgate_send_array(ngx_http_request_t *r,
 ngx_int_t ngx_http_deskgate_headers_replace(ngx_http_request_t *r,
     const ngx_http_deskgate_header_t *set, ngx_uint_t count);
 ngx_uint_t ngx_http_deskgate_header_goes_upstream(const ngx_str_t *key);
+void ngx_http_deskgate_headers_hide(ngx_http_request_t *r);
 ngx_table_elt_t *ngx_http_deskgate_header_push(ngx_http_request_t *r,
     const ngx_str_t *name, const ngx_str_t *value);
 
@@ -479,6 +481,7 @@ ngx_uint_t ngx_http_deskgate_trail_failing(void);
 
 /* log */
 ngx_int_t ngx_http_deskgate_post_read_handler(ngx_http_request_t *r);
+ngx_uint_t ngx_http_deskgate_had_phases(ngx_http_request_t *r);
 ngx_str_t ngx_http_deskgate_redacted_target(ngx_http_request_t *r);
 
 /* conf */

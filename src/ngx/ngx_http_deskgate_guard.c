@@ -19,7 +19,6 @@ static const char *ngx_http_deskgate_guard_start(ngx_http_request_t *r,
 static ngx_uint_t ngx_http_deskgate_guard_changes(
     ngx_http_deskgate_ctx_t *ctx);
 static ngx_int_t ngx_http_deskgate_guarded_create(ngx_http_request_t *r);
-static void ngx_http_deskgate_guard_hide(ngx_http_request_t *r);
 static ngx_http_deskgate_create_pt *ngx_http_deskgate_guard_create_of(
     ngx_http_request_t *r);
 static ngx_int_t ngx_http_deskgate_guard_fail(ngx_http_request_t *r,
@@ -209,39 +208,10 @@ ngx_http_deskgate_guarded_create(ngx_http_request_t *r)
         r->method = NGX_HTTP_POST;
     }
 
-    ngx_http_deskgate_guard_hide(r);
+    /* the request is built */
+    ngx_http_deskgate_headers_hide(r);
 
     return NGX_OK;
-}
-
-
-/*
- * The request is built: from now on our credentials are no variable that a
- * log or an answer's header could show.
- */
-
-static void
-ngx_http_deskgate_guard_hide(ngx_http_request_t *r)
-{
-    dg_span_t         name;
-    ngx_uint_t        i;
-    ngx_list_part_t  *part;
-    ngx_table_elt_t  *header;
-
-    for (part = &r->headers_in.headers.part; part; part = part->next) {
-        header = part->elts;
-
-        for (i = 0; i < part->nelts; i++) {
-            name = ngx_http_deskgate_span(&header[i].key);
-
-            if (dg_span_equal_nocase(name, DG_SPAN("authorization"))
-                || dg_span_equal_nocase(name,
-                                        DG_SPAN("x-amz-security-token")))
-            {
-                header[i].hash = 0;
-            }
-        }
-    }
 }
 
 

@@ -17,9 +17,14 @@ typedef struct {
 
 static ngx_uint_t ngx_http_deskgate_header_matches(const ngx_str_t *key,
     const ngx_http_deskgate_header_rule_t *rules);
+static ngx_uint_t ngx_http_deskgate_header_is(const ngx_str_t *key,
+    const ngx_str_t *name, ngx_uint_t prefix);
 
 
-/* Underscores in a received name count as dashes (both lists). */
+/*
+ * Underscores in a received name count as dashes: who reads names as CGI
+ * does cannot tell them apart.
+ */
 
 static const ngx_http_deskgate_header_rule_t
     ngx_http_deskgate_headers_removed[] =
@@ -49,12 +54,10 @@ static const ngx_http_deskgate_header_rule_t
     { ngx_null_string, 0 }
 };
 
-static const ngx_http_deskgate_header_rule_t
-    ngx_http_deskgate_headers_kept[] =
-{
-    { ngx_string("x-amz-target"), 0 },
-    { ngx_string("x-amz-user-agent"), 0 },
-    { ngx_null_string, 0 }
+static const ngx_str_t  ngx_http_deskgate_headers_kept[] = {
+    ngx_string("x-amz-target"),
+    ngx_string("x-amz-user-agent"),
+    ngx_null_string
 };
 
 
@@ -88,9 +91,8 @@ ngx_http_deskgate_headers_replace(ngx_http_request_t *r,
             }
 
             for (j = 0; j < count; j++) {
-                if (set[j].name.len == header[i].key.len
-                    && ngx_strncasecmp(set[j].name.data, header[i].key.data,
-                                       set[j].name.len) == 0)
+                if (ngx_http_deskgate_header_is(&header[i].key, &set[j].name,
+                                                0))
                 {
                     break;
                 }
@@ -134,9 +136,17 @@ ngx_http_deskgate_headers_replace(ngx_http_request_t *r,
 ngx_uint_t
 ngx_http_deskgate_header_goes_upstream(const ngx_str_t *key)
 {
-    return ngx_http_deskgate_header_matches(key,
-                                            ngx_http_deskgate_headers_kept)
-           || !ngx_http_deskgate_header_matches(key,
+    const ngx_str_t  *kept;
+
+    for (kept = ngx_http_deskgate_headers_kept; kept->len; kept++) {
+        if (key->len == kept->len
+            && ngx_strncasecmp(key->data, kept->data, kept->len) == 0)
+        {
+            return 1;
+        }
+    }
+
+    return !ngx_http_deskgate_header_matches(key,
                                           ngx_http_deskgate_headers_removed);
 }
 
@@ -145,30 +155,66 @@ static ngx_uint_t
 ngx_http_deskgate_header_matches(const ngx_str_t *key,
     const ngx_http_deskgate_header_rule_t *rules)
 {
-    u_char                                  c;
-    size_t                                  i;
     const ngx_http_deskgate_header_rule_t  *rule;
 
     for (rule = rules; rule->name.len; rule++) {
-
-        if (key->len < rule->name.len
-            || (key->len != rule->name.len && !rule->prefix))
-        {
-            continue;
-        }
-
-        for (i = 0; i < rule->name.len; i++) {
-            c = ngx_tolower(key->data[i]);
-
-            if ((c == '_' ? '-' : c) != rule->name.data[i]) {
-                break;
-            }
-        }
-
-        if (i == rule->name.len) {
+        if (ngx_http_deskgate_header_is(key, &rule->name, rule->prefix)) {
             return 1;
         }
     }
 
     return 0;
+}
+
+
+static ngx_uint_t
+ngx_http_deskgate_header_is(const ngx_str_t *key, const ngx_str_t *name,
+    ngx_uint_t prefix)
+{
+    u_char  c;
+    size_t  i;
+
+    if (key->len < name->len || (key->len != name->len && !prefix)) {
+        return 0;
+    }
+
+    for (i = 0; i < name->len; i++) {
+        c = key->data[i] == '_' ? '-' : ngx_tolower(key->data[i]);
+
+        if (c != ngx_tolower(name->data[i])) {
+            return 0;
+        }
+    }
+
+    return 1;
+}
+
+
+/*
+ * When nobody needs them any more: credentials are no variable then that a
+ * log or a header of the answer could show.
+ */
+
+void
+ngx_http_deskgate_headers_hide(ngx_http_request_t *r)
+{
+    ngx_uint_t        i;
+    ngx_list_part_t  *part;
+    ngx_table_elt_t  *header;
+
+    static const ngx_http_deskgate_header_rule_t  secret[] = {
+        { ngx_string("authorization"), 0 },
+        { ngx_string("x-amz-security-token"), 0 },
+        { ngx_null_string, 0 }
+    };
+
+    for (part = &r->headers_in.headers.part; part; part = part->next) {
+        header = part->elts;
+
+        for (i = 0; i < part->nelts; i++) {
+            if (ngx_http_deskgate_header_matches(&header[i].key, secret)) {
+                header[i].hash = 0;
+            }
+        }
+    }
 }

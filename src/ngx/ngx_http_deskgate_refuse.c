@@ -64,6 +64,8 @@ ngx_http_deskgate_refusal_headers(ngx_http_request_t *r,
     dg_writer_t          w;
     dg_refusal_answer_t  answer;
 
+    ngx_http_deskgate_headers_hide(r);
+
     b = ngx_create_temp_buf(r->pool, DG_REFUSAL_BODY_MAX);
     *body = ngx_alloc_chain_link(r->pool);
 
