@@ -28,6 +28,18 @@ ngx_http_deskgate_post_read_handler(ngx_http_request_t *r)
 }
 
 
+/*
+ * A request that nginx refused while reading it has no phases, though
+ * error_page may have led it to a location since.
+ */
+
+ngx_uint_t
+ngx_http_deskgate_had_phases(ngx_http_request_t *r)
+{
+    return r->log_handler == ngx_http_deskgate_log_error;
+}
+
+
 static u_char *
 ngx_http_deskgate_log_error(ngx_http_request_t *r, ngx_http_request_t *sr,
     u_char *buf, size_t len)

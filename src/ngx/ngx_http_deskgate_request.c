@@ -141,14 +141,8 @@ ngx_http_deskgate_conf_of(ngx_http_request_t *r)
     cscf = ngx_http_get_module_srv_conf(r, ngx_http_core_module);
     scf = ngx_http_get_module_srv_conf(r, ngx_http_deskgate_module);
 
-    if (r->loc_conf == cscf->ctx->loc_conf
-        || r->http_state == NGX_HTTP_READING_REQUEST_STATE)
-    {
-        /* the state also when error_page has led it somewhere since */
-        return scf->any;
-    }
-
-    return NULL;
+    return r->loc_conf == cscf->ctx->loc_conf
+           || !ngx_http_deskgate_had_phases(r) ? scf->any : NULL;
 }
 
 
