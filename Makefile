@@ -11,7 +11,8 @@ LDLIBS  = -lcrypto -lyajl -lcbor -lpcre2-8 -lexpat -lz
 VECTORS = ../shared/vectors
 
 SANITIZE = -O1 -fno-omit-frame-pointer -fsanitize=address,undefined \
-           -fno-sanitize-recover=undefined
+           -fno-sanitize-recover=undefined -Wno-maybe-uninitialized \
+           -Wno-unknown-warning-option
 
 DESTDIR =
 modules_dir = /usr/lib/nginx/modules
