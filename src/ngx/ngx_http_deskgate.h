@@ -131,7 +131,9 @@ typedef struct {
     ngx_http_complex_value_t       *variable;
     dg_throttle_rate_t              rate;
     ngx_str_t                       text;        /* as written, for records */
-    ngx_str_t                       id;          /* file and line */
+    ngx_str_t                       id;          /* file, line, which */
+    ngx_str_t                       file;
+    ngx_uint_t                      line;
 } ngx_http_deskgate_throttle_t;
 
 #define NGX_HTTP_DESKGATE_BY_CALLER     0x01

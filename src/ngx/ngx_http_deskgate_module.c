@@ -270,7 +270,7 @@ ngx_http_deskgate_create_main_conf(ngx_conf_t *cf)
 
     ngx_array_t  *pointers[] = {
         &mcf->services, &mcf->keys, &mcf->issuers, &mcf->credentials,
-        &mcf->brokers, &mcf->trails
+        &mcf->brokers, &mcf->trails, &mcf->throttles
     };
 
     for (i = 0; i < sizeof(pointers) / sizeof(pointers[0]); i++) {
