@@ -30,7 +30,7 @@ Deskgate::Gateway::configure($t, zone => '1m', http => '
     }
 ', server => 'access_log off; keepalive_requests 100000;', location => '
             deskgate_throttle rate=1000r/s burst=1 key=$arg_x;
-            deskgate_throttle rate=1r/h burst=100000 key=caller;
+            deskgate_throttle rate=1r/m burst=100000 key=caller;
 ', locations => 'location = /status { deskgate_status; }');
 
 $t->run();
