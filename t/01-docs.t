@@ -167,7 +167,7 @@ sub used {
             glob('conf.example/* conf.example/*/*')),
         tests => join("\n", map { text_of($_) }
             grep { !m{/0[01]-} && -f } glob('t/*.t t/interop/*'),
-            glob('t/lib/Deskgate/Gateway*.pm')),
+            grep { !m{/(Docs|Example)\.pm$} } glob('t/lib/Deskgate/*.pm')),
     );
 }
 
