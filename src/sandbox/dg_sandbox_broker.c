@@ -127,6 +127,10 @@ judge(dg_sandbox_call_t *call, dg_json_t *server)
 {
     const char  *reason = NULL;
 
+    if (server == NULL) {
+        return;
+    }
+
     if (is_true(server, DG_SPAN("$closed"))) {
         reason = "SERVER_CLOSED";
 
@@ -185,6 +189,16 @@ all_servers(dg_sandbox_call_t *call)
     }
 
     return call->servers;
+}
+
+
+/* A session that was just placed counts for the rest of the call. */
+static void
+settle_in(dg_sandbox_call_t *call, const dg_json_t *session)
+{
+    occupy(call, session);
+    judge(call, (dg_json_t *) dg_json_member(call->servers,
+                                  dg_sandbox_text(session, "$server")));
 }
 
 
@@ -344,9 +358,13 @@ dg_broker_create(dg_sandbox_call_t *call, const dg_json_t *item,
                                 "No DCV server satisfies the request");
     }
 
-    call->servers = NULL;
+    err = dg_verb_create(call, placed_item(call, item, server), entity);
 
-    return dg_verb_create(call, placed_item(call, item, server), entity);
+    if (err == DG_OK && server.len != 0) {
+        settle_in(call, *entity);
+    }
+
+    return err;
 }
 
 
@@ -369,11 +387,10 @@ place_waiting(dg_sandbox_call_t *call)
             continue;
         }
 
-        call->servers = NULL;
-
         dg_entity_touch(call, s);
         dg_tree_set_text(&call->tree, s, PHASE, DG_SPAN("PLACED"));
         dg_tree_set_text(&call->tree, s, SERVER, server);
+        settle_in(call, s);
 
         err = dg_entity_put(call, sessions(call), s);
         if (err != DG_OK) {

@@ -182,7 +182,8 @@ ngx_http_deskgate_sandbox_refuse(ngx_http_deskgate_sandbox_ctx_t *ctx,
 
     ctx->status = 0;
 
-    p = dg_arena_alloc(&ctx->arena, DG_REFUSAL_BODY_MAX);
+    /* a call that used all of its arena still has an answer */
+    p = ngx_palloc(ctx->request->pool, DG_REFUSAL_BODY_MAX);
     if (p == NULL) {
         return;
     }
@@ -378,6 +379,11 @@ ngx_http_deskgate_sandbox_run(ngx_http_deskgate_sandbox_ctx_t *ctx,
                                      ctx->call.operation->response_status
                                      ? ctx->call.operation->response_status
                                      : NGX_HTTP_OK, &t);
+
+    if (ctx->status == 0) {
+        ngx_http_deskgate_sandbox_refuse(ctx, DG_REFUSE_INTERNAL,
+                                         DG_SPAN_EMPTY);
+    }
 }
 
 
