@@ -247,6 +247,11 @@ typedef struct {
     ngx_str_t                       value;
 } ngx_http_deskgate_header_t;
 
+typedef struct ngx_http_deskgate_ctx_s  ngx_http_deskgate_ctx_t;
+
+typedef ngx_int_t (*ngx_http_deskgate_fetched_pt)(ngx_http_request_t *r,
+    ngx_http_deskgate_ctx_t *ctx);
+
 typedef struct {
     ngx_str_t                       uri;
     ngx_str_t                       args;
@@ -256,14 +261,15 @@ typedef struct {
     ngx_http_deskgate_header_t     *headers;
     ngx_uint_t                      header_count;
     size_t                          limit;       /* bytes of the answer */
+    ngx_http_deskgate_fetched_pt    fetched;     /* what takes the answer */
 } ngx_http_deskgate_fetch_request_t;
-
-typedef struct ngx_http_deskgate_ctx_s  ngx_http_deskgate_ctx_t;
 
 typedef ngx_int_t (*ngx_http_deskgate_create_pt)(ngx_http_request_t *r);
 
 typedef struct {
     ngx_http_deskgate_ctx_t        *main;
+    ngx_http_deskgate_fetched_pt    fetched;
+    ngx_int_t                       result;      /* of fetched */
     ngx_http_deskgate_create_pt     create_request;
     const char                     *reason;      /* with refusal */
     u_char                         *data;        /* the answer's body */

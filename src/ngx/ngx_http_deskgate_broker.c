@@ -40,9 +40,17 @@ ngx_int_t
 ngx_http_deskgate_broker_token(ngx_http_request_t *r,
     ngx_http_deskgate_ctx_t *ctx)
 {
-    if (ctx->fetch) {
-        return ctx->fetch->done ? ngx_http_deskgate_broker_fetched(r, ctx)
-                                : NGX_AGAIN;
+    ngx_http_deskgate_fetch_t  *fetch;
+
+    fetch = ctx->fetch;
+
+    if (fetch) {
+        if (!fetch->done) {
+            return NGX_AGAIN;
+        }
+
+        ctx->fetch = NULL;
+        return fetch->result;
     }
 
     if (ctx->injected.len) {
@@ -170,6 +178,7 @@ ngx_http_deskgate_broker_fetch(ngx_http_request_t *r,
     request.headers = headers;
     request.header_count = sizeof(headers) / sizeof(headers[0]);
     request.limit = DG_TOKEN_REPLY_TEXT;
+    request.fetched = ngx_http_deskgate_broker_fetched;
 
     if (broker->grant_in_body) {
         request.body = grant;
@@ -254,7 +263,6 @@ ngx_http_deskgate_broker_fetched(ngx_http_request_t *r,
     ngx_http_deskgate_fetch_t  *fetch;
 
     fetch = ctx->fetch;
-    ctx->fetch = NULL;
 
     if (fetch->refusal != DG_ALLOWED) {
         return ngx_http_deskgate_broker_failed(r, ctx, fetch->reason);

@@ -42,7 +42,9 @@ ngx_http_deskgate_fetch_start(ngx_http_request_t *r,
     }
 
     fetch->limit = request->limit;
+    fetch->fetched = request->fetched;
     fetch->main = ctx;
+    ctx->fetch = fetch;
 
     ps->handler = ngx_http_deskgate_fetch_done;
     ps->data = fetch;
@@ -85,8 +87,6 @@ ngx_http_deskgate_fetch_start(ngx_http_request_t *r,
     /* an aborting client must not end a fetch that others wait for */
     r->read_event_handler = ngx_http_block_reading;
     r->write_event_handler = ngx_http_core_run_phases;
-
-    ctx->fetch = fetch;
 
     return NGX_AGAIN;
 }
@@ -233,6 +233,9 @@ ngx_http_deskgate_fetch_done(ngx_http_request_t *sr, void *data, ngx_int_t rc)
         fetch->done = 1;
         fetch->status = rc >= NGX_HTTP_SPECIAL_RESPONSE
                         ? (ngx_uint_t) rc : sr->headers_out.status;
+
+        /* at once: the call that waits may have ended without its client */
+        fetch->result = fetch->fetched(fetch->main->request, fetch->main);
     }
 
     /*

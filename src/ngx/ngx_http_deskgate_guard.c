@@ -112,7 +112,8 @@ ngx_http_deskgate_guarded_content(ngx_http_request_t *r)
 static const char *
 ngx_http_deskgate_guard_start(ngx_http_request_t *r, ngx_uint_t was_sent)
 {
-    ngx_http_deskgate_ctx_t  *ctx;
+    ngx_http_deskgate_ctx_t   *ctx;
+    ngx_http_core_loc_conf_t  *clcf;
 
     if (ngx_http_deskgate_upstream_caches(r->upstream)) {
         return "proxy_cache would give one caller's answer to another; "
@@ -130,7 +131,13 @@ ngx_http_deskgate_guard_start(ngx_http_request_t *r, ngx_uint_t was_sent)
     }
 
     if (ngx_http_deskgate_fetch_of(r)) {
-        return NULL;
+        clcf = ngx_http_get_module_loc_conf(r, ngx_http_core_module);
+
+        /* where clients come to is another upstream than the one meant */
+
+        return clcf->internal ? NULL
+                              : "it has no location of its own that is "
+                                "\"internal\"";
     }
 
     if (r != r->main) {
@@ -188,6 +195,9 @@ ngx_http_deskgate_guarded_create(ngx_http_request_t *r)
     }
 
     if (fetch) {
+        /* the client may go away: others wait for what is fetched */
+        r->read_event_handler = ngx_http_block_reading;
+        r->write_event_handler = ngx_http_request_empty_handler;
         return NGX_OK;
     }
 
