@@ -25,6 +25,7 @@ typedef struct {
     bool                is_batch;
     bool                mutes;     /* hidden from the copy from here on */
     bool                sensitive; /* so is everything inside */
+    bool                skips;     /* the member that comes is not copied */
     uint64_t            keyed;     /* members named so far */
     uint64_t            present;   /* members with a value */
     uint64_t           *more;      /* both, for shapes with many members */

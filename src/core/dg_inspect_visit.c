@@ -94,6 +94,8 @@ structure_key(dg_inspect_t *in, dg_inspect_frame_t *f, dg_span_t name)
         in->hard_error = true;
         dg_inspect_member_error(in, m->wire_name,
                                 "Member must not be given under two names");
+        f->member = NULL;
+        return dg_inspect_set_path(in, f, m->wire_name);
     }
 
     f->member = m;
@@ -120,6 +122,32 @@ map_key(dg_inspect_t *in, dg_inspect_frame_t *f, dg_span_t name)
 }
 
 
+/*
+ * The name that a member without a place in the model has in the copy: as it
+ * was sent.  Members of the model begin in lower case there, so a name that
+ * does so, too, is marked: no name may come twice.  One that is too long is
+ * left out.
+ */
+static dg_err_t
+copy_unknown_name(dg_inspect_t *in, dg_inspect_frame_t *f, dg_span_t name)
+{
+    char         marked[UNKNOWN_NAME_MAX + 1];
+    dg_writer_t  w = dg_writer(marked, sizeof(marked));
+
+    if (name.len == 0 || name.len > UNKNOWN_NAME_MAX) {
+        f->skips = true;
+        return DG_OK;
+    }
+
+    if (name.data[0] < 'A' || name.data[0] > 'Z') {
+        dg_write_char(&w, '?');
+    }
+
+    dg_write_span(&w, name);
+    return dg_inspect_copy_name(in, dg_written(&w), false);
+}
+
+
 static dg_err_t
 on_key(void *ctx, dg_span_t name)
 {
@@ -130,6 +158,8 @@ on_key(void *ctx, dg_span_t name)
     if (f->shape == NULL) {
         return DG_OK;
     }
+
+    f->skips = false;
 
     if (f->shape->type == DG_SHAPE_DOCUMENT) {
         return dg_inspect_copy_name(in, name, false);
@@ -146,8 +176,7 @@ on_key(void *ctx, dg_span_t name)
         return err;
     }
 
-    return dg_inspect_copy_name(in, dg_span_slice(name, 0, UNKNOWN_NAME_MAX),
-                                true);
+    return copy_unknown_name(in, f, name);
 }
 
 
@@ -201,8 +230,13 @@ copy_name(dg_inspect_t *in, const dg_inspect_frame_t *f)
 static dg_err_t
 copy_hidden(dg_inspect_t *in, const dg_inspect_frame_t *f)
 {
-    dg_err_t  err = copy_name(in, f);
+    dg_err_t  err;
 
+    if (f->skips) {
+        return DG_OK;
+    }
+
+    err = copy_name(in, f);
     return err ? err
                : dg_inspect_copy_raw(in,
                                      DG_SPAN("\"" DG_INSPECT_HIDDEN "\""));

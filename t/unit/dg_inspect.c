@@ -162,7 +162,30 @@ test_several(void)
     is_int(result->unknown_count, 1, "the unknown member is listed");
     is_span(result->unknown[0], DG_SPAN("X"), "by its path");
     is_span(result->parameters,
-            DG_SPAN("{\"x\":\"" DG_INSPECT_HIDDEN "\"}"), "and hidden whole");
+            DG_SPAN("{\"X\":\"" DG_INSPECT_HIDDEN "\"}"), "and hidden whole");
+}
+
+
+/* A record in which a name comes twice says two things at once. */
+static void
+test_names_once(void)
+{
+    validate = DG_VALIDATE_LOG;
+    accepted("WorkspacesService.DescribeWorkspaces",
+             "{\"Limit\":1,\"limit\":2,\"Newer\":3,\"newer\":4,\"\":5,"
+             "\"LLLLLLLLLLLLLLLLLLLLLLLLLLLLLLLLLLLLLLLLLLLLLLLLLLLL"
+             "LLLLLLLLLLLLLLL\":6,\"None\":null}",
+             "{\"limit\":1,\"?limit\":\"" DG_INSPECT_HIDDEN "\",\"Newer\":\""
+             DG_INSPECT_HIDDEN "\",\"?newer\":\"" DG_INSPECT_HIDDEN "\","
+             "\"None\":null}");
+    validate = DG_VALIDATE_ON;
+
+    (void) inspect("POST /createSessions",
+                   "[{\"InitFile\":\"a\",\"InitFilePath\":\"b\"}]");
+    is_span(result->parameters,
+            DG_SPAN("{\"sessions\":[{\"initFile\":\"a\",\"InitFilePath\":"
+                    "\"" DG_INSPECT_HIDDEN "\"}]}"),
+            "two names of one member stay two");
 }
 
 
@@ -283,7 +306,7 @@ test_modes(void)
     relaxed[1] = DG_SPAN("ModifyWorkspaceState:Workspace*");
     relaxed_count = 2;
     accepted("WorkspacesService.DescribeWorkspaces", "{\"New\":{\"a\":1}}",
-             "{\"new\":\"" DG_INSPECT_HIDDEN "\"}");
+             "{\"New\":\"" DG_INSPECT_HIDDEN "\"}");
     is_int(result->unknown_count, 1, "let through and listed");
     accepted("WorkspacesService.ModifyWorkspaceState",
              "{\"WorkspaceId\":\"ws-abcdefghi\",\"WorkspaceState\":\"NEW\"}",
@@ -484,7 +507,7 @@ test_answers(void)
            "{\"PendingRequests\":[{\"WorkspaceId\":\"ws-1\",\"Newer\":{\"x\":"
            "[1]},\"State\":\"BRAND_NEW\"}],\"FailedRequests\":null}", &a);
     is_span(a.elements, DG_SPAN("{\"pendingRequests\":[{\"workspaceId\":"
-            "\"ws-1\",\"newer\":\"" DG_INSPECT_HIDDEN "\",\"state\":"
+            "\"ws-1\",\"Newer\":\"" DG_INSPECT_HIDDEN "\",\"state\":"
             "\"BRAND_NEW\"}]}"), "elements, newer members hidden");
     is_span(a.request_id, DG_SPAN("id-9"), "request id");
 
@@ -541,6 +564,7 @@ main(void)
 
     test_constraints();
     test_several();
+    test_names_once();
     test_union();
     test_batch();
     test_resources();
