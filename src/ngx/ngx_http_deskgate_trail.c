@@ -241,7 +241,7 @@ ngx_http_deskgate_trail_timer(ngx_event_t *ev)
 
         ngx_http_deskgate_trail_reopen(file, ev->log);
 
-        if (file->batch.failing
+        if (file->failing
             || dg_trail_due(&file->batch, ngx_current_msec))
         {
             ngx_http_deskgate_trail_write(file, ev->log);
@@ -372,7 +372,6 @@ static void
 ngx_http_deskgate_trail_reopen(ngx_http_deskgate_trail_file_t *file,
     ngx_log_t *log)
 {
-    ngx_fd_t         old;
     ngx_file_info_t  named, opened;
 
     if (file->fd == NGX_INVALID_FILE) {
@@ -389,25 +388,26 @@ ngx_http_deskgate_trail_reopen(ngx_http_deskgate_trail_file_t *file,
         return;
     }
 
-    /* what was appended before the move belongs to the file that was moved */
+    /* what was appended before a move belongs to the file that was moved */
 
-    ngx_http_deskgate_trail_write(file, log);
-
-    old = file->fd;
-
-    if (ngx_http_deskgate_trail_open(file, log) != NGX_OK) {
-        file->fd = old;
-        return;
+    if (opened.st_nlink) {
+        ngx_http_deskgate_trail_write(file, log);
     }
+
+    if (ngx_close_file(file->fd) == NGX_FILE_ERROR) {
+        ngx_log_error(NGX_LOG_ALERT, log, ngx_errno,
+                      "closing trail file \"%V\" failed", &file->path);
+    }
+
+    /* one that nobody finds any more is not written to, whatever follows */
+
+    file->fd = NGX_INVALID_FILE;
 
     if (file->batch.in_flight) {
         dg_trail_restart(&file->batch);
     }
 
-    if (ngx_close_file(old) == NGX_FILE_ERROR) {
-        ngx_log_error(NGX_LOG_ALERT, log, ngx_errno,
-                      "closing trail file \"%V\" failed", &file->path);
-    }
+    (void) ngx_http_deskgate_trail_open(file, log);
 }
 
 
