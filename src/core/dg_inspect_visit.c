@@ -446,6 +446,10 @@ on_null(void *ctx)
         dg_inspect_error(in, "Member must not be null");
     }
 
+    if (f->skips) {
+        return DG_OK;
+    }
+
     err = f->is_list ? dg_inspect_copy_comma(in) : DG_OK;
     return err ? err : dg_inspect_copy_raw(in, DG_SPAN("null"));
 }

@@ -172,7 +172,7 @@ test_names_once(void)
 {
     validate = DG_VALIDATE_LOG;
     accepted("WorkspacesService.DescribeWorkspaces",
-             "{\"Limit\":1,\"limit\":2,\"Newer\":3,\"newer\":4,\"\":5,"
+             "{\"Limit\":1,\"limit\":2,\"Newer\":3,\"newer\":4,\"\":null,"
              "\"LLLLLLLLLLLLLLLLLLLLLLLLLLLLLLLLLLLLLLLLLLLLLLLLLLLL"
              "LLLLLLLLLLLLLLL\":6,\"None\":null}",
              "{\"limit\":1,\"?limit\":\"" DG_INSPECT_HIDDEN "\",\"Newer\":\""
