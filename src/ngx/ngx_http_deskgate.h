@@ -279,6 +279,7 @@ typedef struct {
     dg_refusal_t                    refusal;     /* of the send guard */
     unsigned                        done:1;
     unsigned                        too_large:1;
+    unsigned                        whole:1;     /* the answer came to an end */
 } ngx_http_deskgate_fetch_t;
 
 

@@ -286,6 +286,11 @@ ngx_http_deskgate_broker_fetched(ngx_http_request_t *r,
                    : "it did not answer 200");
     }
 
+    if (!fetch->whole) {
+        return ngx_http_deskgate_broker_failed(r, ctx,
+                                               "its answer was cut short");
+    }
+
     diag.text[0] = '\0';
 
     if (dg_token_reply_parse(&ctx->arena, dg_span(fetch->data, fetch->len),

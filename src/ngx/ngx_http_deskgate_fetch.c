@@ -203,6 +203,11 @@ ngx_http_deskgate_fetch_collect(ngx_http_request_t *sr,
     for (cl = in; cl; cl = cl->next) {
         b = cl->buf;
 
+        /* a subrequest that an upstream cut short ends without it */
+        if (b->last_in_chain || b->last_buf) {
+            fetch->whole = 1;
+        }
+
         if (ngx_buf_in_memory(b)) {
             n = b->last - b->pos;
 
