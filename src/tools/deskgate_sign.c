@@ -62,7 +62,7 @@ typedef struct {
     dg_span_t    remedy;
     const char  *output_name;  /* "authorization", "target", NULL */
     unsigned     line;         /* of the first difference; 0: none */
-    dg_span_t    expected;
+    dg_span_t    expected = DG_SPAN_EMPTY;
     dg_span_t    computed;
 } result_t;
 
@@ -643,7 +643,7 @@ run(work_t *work, const char *path)
 {
     int          status;
     result_t     result = { .verdict = "" };
-    dg_span_t    expected;
+    dg_span_t    expected = DG_SPAN_EMPTY;
     dg_writer_t  w = dg_writer(work->time, sizeof(work->time));
 
     if (!prepare(work) || !read_credentials(work)

@@ -1,0 +1,38 @@
+/*
+ * Copyright (C) the deskgate authors
+ *
+ * What the blocks of a configuration have in common: a table of lines, each
+ * with how many values it takes and what it does.
+ */
+
+#ifndef NGX_HTTP_DESKGATE_CONF_H
+#define NGX_HTTP_DESKGATE_CONF_H
+
+#include "ngx_http_deskgate.h"
+
+
+typedef struct {
+    ngx_str_t    name;
+    ngx_uint_t   min;
+    ngx_uint_t   max;
+    char      *(*set)(ngx_conf_t *cf, ngx_str_t *value, ngx_uint_t count,
+                      void *object);
+} ngx_http_deskgate_line_t;
+
+
+/* Reads a block; its table ends with an empty name. */
+char *ngx_http_deskgate_conf_block(ngx_conf_t *cf,
+    const ngx_http_deskgate_line_t *lines, void *object);
+
+/*
+ * A new object of `size` bytes, cleared, which begins with its name as an
+ * ngx_str_t; NULL when there is one of that name, or no memory.
+ */
+void *ngx_http_deskgate_conf_named_object(ngx_conf_t *cf,
+    ngx_array_t *objects, size_t size);
+
+/* Appends each value as a span. */
+ngx_int_t ngx_http_deskgate_conf_spans(ngx_conf_t *cf, ngx_array_t *array,
+    ngx_str_t *value, ngx_uint_t count);
+
+#endif /* NGX_HTTP_DESKGATE_CONF_H */

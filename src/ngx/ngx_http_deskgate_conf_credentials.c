@@ -1,0 +1,371 @@
+/*
+ * Copyright (C) the deskgate authors
+ *
+ * What is secret: the keys of callers, what calls are signed with, what a
+ * broker knows us by.
+ */
+
+#include "ngx_http_deskgate_conf.h"
+
+#define NGX_HTTP_DESKGATE_BASIC_SIZE   4096
+
+
+static void ngx_http_deskgate_wipe_cleanup(void *data);
+static char *ngx_http_deskgate_broker_finish(ngx_conf_t *cf,
+    ngx_http_deskgate_broker_t *broker);
+static ngx_int_t ngx_http_deskgate_broker_digest(ngx_conf_t *cf,
+    ngx_http_deskgate_broker_t *broker);
+
+
+char *
+ngx_http_deskgate_conf_keys(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    size_t                          size;
+    ngx_str_t                      *value;
+    dg_diag_t                       diag;
+    dg_span_t                       text;
+    ngx_pool_cleanup_t             *cln;
+    ngx_http_deskgate_keys_t       *keys;
+    ngx_http_deskgate_main_conf_t  *mcf = conf;
+
+    value = cf->args->elts;
+
+    keys = ngx_http_deskgate_conf_named_object(cf, &mcf->keys,
+                                           sizeof(ngx_http_deskgate_keys_t));
+    if (keys == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+    if (ngx_http_deskgate_file_read(cf, &value[2], "key", 1, &text)
+        != NGX_OK)
+    {
+        return NGX_CONF_ERROR;
+    }
+
+    cln = ngx_pool_cleanup_add(cf->pool, 0);
+    if (cln == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+    size = text.len;
+
+    if (dg_keyfile_parse(&mcf->arena, text, &diag, &keys->keyfile) != DG_OK) {
+        dg_wipe((void *) text.data, size);
+        ngx_http_deskgate_file_diag(cf, &value[2], &diag);
+        return NGX_CONF_ERROR;
+    }
+
+    dg_wipe((void *) text.data, size);
+
+    cln->handler = ngx_http_deskgate_wipe_cleanup;
+    cln->data = keys->keyfile;
+
+    return NGX_CONF_OK;
+}
+
+
+static void
+ngx_http_deskgate_wipe_cleanup(void *data)
+{
+    dg_keyfile_wipe(data);
+}
+
+
+static char *
+ngx_http_deskgate_credentials_static(ngx_conf_t *cf, ngx_str_t *value,
+    ngx_uint_t count, void *object)
+{
+    ngx_str_t                         path, profile;
+    ngx_uint_t                        i;
+    dg_diag_t                         diag;
+    dg_span_t                         text;
+    ngx_http_deskgate_main_conf_t    *mcf;
+    ngx_http_deskgate_credentials_t  *credentials = object;
+
+    if (credentials->provider_set) {
+        return "is a second provider; one is enough";
+    }
+
+    ngx_str_null(&path);
+    ngx_str_null(&profile);
+
+    for (i = 0; i < count; i++) {
+        if (ngx_strncmp(value[i].data, "file=", 5) == 0) {
+            path.data = value[i].data + 5;
+            path.len = value[i].len - 5;
+
+        } else if (ngx_strncmp(value[i].data, "profile=", 8) == 0) {
+            profile.data = value[i].data + 8;
+            profile.len = value[i].len - 8;
+
+        } else {
+            return "takes file=PATH and profile=NAME";
+        }
+    }
+
+    if (path.len == 0) {
+        return "needs file=PATH";
+    }
+
+    if (ngx_http_deskgate_file_read(cf, &path, "credentials", 1, &text)
+        != NGX_OK)
+    {
+        return NGX_CONF_ERROR;
+    }
+
+    mcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_deskgate_module);
+    ngx_memzero(&diag, sizeof(dg_diag_t));
+
+    if (dg_credentials_file_parse(&mcf->arena, text,
+                                  ngx_http_deskgate_span(&profile),
+                                  &credentials->credentials, &diag)
+        != DG_OK)
+    {
+        dg_wipe((void *) text.data, text.len);
+        ngx_http_deskgate_file_diag(cf, &path, &diag);
+        return NGX_CONF_ERROR;
+    }
+
+    dg_wipe((void *) text.data, text.len);
+    credentials->provider_set = 1;
+
+    return NGX_CONF_OK;
+}
+
+
+static const ngx_http_deskgate_line_t
+    ngx_http_deskgate_credentials_lines[] =
+{
+    { ngx_string("static"), 1, 2, ngx_http_deskgate_credentials_static },
+    { ngx_null_string, 0, 0, NULL }
+};
+
+
+char *
+ngx_http_deskgate_conf_credentials(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf)
+{
+    char                             *rv;
+    ngx_http_deskgate_main_conf_t    *mcf = conf;
+    ngx_http_deskgate_credentials_t  *credentials;
+
+    credentials = ngx_http_deskgate_conf_named_object(cf, &mcf->credentials,
+                                    sizeof(ngx_http_deskgate_credentials_t));
+    if (credentials == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+    rv = ngx_http_deskgate_conf_block(cf, ngx_http_deskgate_credentials_lines,
+                                      credentials);
+
+    if (rv == NGX_CONF_OK && !credentials->provider_set) {
+        return "names no provider: add \"static file=PATH;\"";
+    }
+
+    return rv;
+}
+
+
+static char *
+ngx_http_deskgate_broker_token_line(ngx_conf_t *cf, ngx_str_t *value,
+    ngx_uint_t count, void *object)
+{
+    ngx_http_deskgate_broker_t  *broker = object;
+
+    if (value[0].data[0] != '/') {
+        return "takes the path of an internal location, such as "
+               "/_deskgate/lab/token";
+    }
+
+    broker->token = value[0];
+
+    return NGX_CONF_OK;
+}
+
+
+static char *
+ngx_http_deskgate_broker_client_id(ngx_conf_t *cf, ngx_str_t *value,
+    ngx_uint_t count, void *object)
+{
+    ngx_http_deskgate_broker_t  *broker = object;
+
+    broker->client_id = value[0];
+
+    return NGX_CONF_OK;
+}
+
+
+static char *
+ngx_http_deskgate_broker_secret_file(ngx_conf_t *cf, ngx_str_t *value,
+    ngx_uint_t count, void *object)
+{
+    dg_span_t                    text;
+    ngx_http_deskgate_broker_t  *broker = object;
+
+    if (ngx_http_deskgate_file_read(cf, &value[0], "secret", 1, &text)
+        != NGX_OK)
+    {
+        return NGX_CONF_ERROR;
+    }
+
+    /* an editor's line end does not belong to the secret */
+
+    while (text.len && (text.data[text.len - 1] == LF
+                        || text.data[text.len - 1] == CR))
+    {
+        text.len--;
+    }
+
+    if (text.len == 0) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "\"%V\" is empty",
+                           &value[0]);
+        return NGX_CONF_ERROR;
+    }
+
+    broker->secret = ngx_http_deskgate_str(text);
+
+    return NGX_CONF_OK;
+}
+
+
+static char *
+ngx_http_deskgate_broker_grant(ngx_conf_t *cf, ngx_str_t *value,
+    ngx_uint_t count, void *object)
+{
+    ngx_http_deskgate_broker_t  *broker = object;
+
+    if (value[0].len == 4 && ngx_strncmp(value[0].data, "body", 4) == 0) {
+        broker->grant_in_body = 1;
+        return NGX_CONF_OK;
+    }
+
+    if (value[0].len == 5 && ngx_strncmp(value[0].data, "query", 5) == 0) {
+        broker->grant_in_body = 0;
+        return NGX_CONF_OK;
+    }
+
+    return "takes \"query\" (as DCV brokers want it) or \"body\"";
+}
+
+
+static const ngx_http_deskgate_line_t  ngx_http_deskgate_broker_lines[] = {
+    { ngx_string("token"), 1, 1, ngx_http_deskgate_broker_token_line },
+    { ngx_string("client_id"), 1, 1, ngx_http_deskgate_broker_client_id },
+    { ngx_string("client_secret_file"), 1, 1,
+      ngx_http_deskgate_broker_secret_file },
+    { ngx_string("grant"), 1, 1, ngx_http_deskgate_broker_grant },
+    { ngx_null_string, 0, 0, NULL }
+};
+
+
+char *
+ngx_http_deskgate_conf_broker(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    char                           *rv;
+    ngx_http_deskgate_broker_t     *broker;
+    ngx_http_deskgate_main_conf_t  *mcf = conf;
+
+    broker = ngx_http_deskgate_conf_named_object(cf, &mcf->brokers,
+                                         sizeof(ngx_http_deskgate_broker_t));
+    if (broker == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+    rv = ngx_http_deskgate_conf_block(cf, ngx_http_deskgate_broker_lines,
+                                      broker);
+
+    return rv == NGX_CONF_OK ? ngx_http_deskgate_broker_finish(cf, broker)
+                             : rv;
+}
+
+
+static char *
+ngx_http_deskgate_broker_finish(ngx_conf_t *cf,
+    ngx_http_deskgate_broker_t *broker)
+{
+    dg_writer_t         w;
+    dg_token_request_t  request;
+
+    if (broker->token.len == 0 || broker->client_id.len == 0
+        || broker->secret.len == 0)
+    {
+        return "needs token, client_id and client_secret_file";
+    }
+
+    ngx_memzero(&request, sizeof(dg_token_request_t));
+
+    request.form = broker->grant_in_body ? DG_TOKEN_FORM_RFC
+                                         : DG_TOKEN_FORM_BROKER;
+    request.client_id = ngx_http_deskgate_span(&broker->client_id);
+    request.client_secret = ngx_http_deskgate_span(&broker->secret);
+
+    w = dg_writer(ngx_pnalloc(cf->pool, NGX_HTTP_DESKGATE_BASIC_SIZE),
+                  NGX_HTTP_DESKGATE_BASIC_SIZE);
+
+    if (w.data == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+    if (dg_token_write_authorization(&w, &request) != DG_OK) {
+        return "has a client_id or secret that cannot be sent";
+    }
+
+    broker->basic = ngx_http_deskgate_str(dg_written(&w));
+
+    if (ngx_http_deskgate_broker_digest(cf, broker) != NGX_OK) {
+        return NGX_CONF_ERROR;
+    }
+
+    dg_wipe(broker->secret.data, broker->secret.len);
+    ngx_str_null(&broker->secret);
+
+    return NGX_CONF_OK;
+}
+
+
+/* All that shapes a token is in its cache key: a changed secret is another. */
+
+static ngx_int_t
+ngx_http_deskgate_broker_digest(ngx_conf_t *cf,
+    ngx_http_deskgate_broker_t *broker)
+{
+    dg_err_t                        err;
+    dg_sha256_t                    *state;
+    ngx_http_deskgate_main_conf_t  *mcf;
+
+    mcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_deskgate_module);
+
+    state = dg_sha256_start(mcf->crypto);
+    if (state == NULL) {
+        return NGX_ERROR;
+    }
+
+    err = dg_sha256_update(state, DG_SPAN("broker token\0"));
+
+    if (err == DG_OK) {
+        err = dg_sha256_update(state, ngx_http_deskgate_span(&broker->name));
+    }
+
+    if (err == DG_OK) {
+        err = dg_sha256_update(state, dg_span("", 1));
+    }
+
+    if (err == DG_OK) {
+        err = dg_sha256_update(state, ngx_http_deskgate_span(&broker->token));
+    }
+
+    if (err == DG_OK) {
+        err = dg_sha256_update(state, dg_span("", 1));
+    }
+
+    if (err == DG_OK) {
+        err = dg_sha256_update(state, ngx_http_deskgate_span(&broker->basic));
+    }
+
+    if (err != DG_OK) {
+        dg_sha256_abandon(state);
+        return NGX_ERROR;
+    }
+
+    return dg_sha256_finish(state, broker->key) == DG_OK ? NGX_OK : NGX_ERROR;
+}

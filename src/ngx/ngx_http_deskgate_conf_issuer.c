@@ -1,0 +1,345 @@
+/*
+ * Copyright (C) the deskgate authors
+ *
+ * Issuers of bearer tokens.
+ */
+
+#include "ngx_http_deskgate_conf.h"
+
+#define NGX_HTTP_DESKGATE_JWKS_MEMORY  (8 * 1024 * 1024)
+
+
+static char *ngx_http_deskgate_issuer_finish(ngx_conf_t *cf,
+    ngx_http_deskgate_issuer_t *issuer);
+static void ngx_http_deskgate_jwks_cleanup(void *data);
+
+
+static char *
+ngx_http_deskgate_issuer_url(ngx_conf_t *cf, ngx_str_t *value,
+    ngx_uint_t count, void *object)
+{
+    ngx_http_deskgate_issuer_t  *issuer = object;
+
+    if (issuer->issuer.url.len) {
+        return "is duplicate";
+    }
+
+    issuer->issuer.url = ngx_http_deskgate_span(&value[0]);
+
+    return NGX_CONF_OK;
+}
+
+
+static char *
+ngx_http_deskgate_issuer_audience(ngx_conf_t *cf, ngx_str_t *value,
+    ngx_uint_t count, void *object)
+{
+    ngx_http_deskgate_issuer_t  *issuer = object;
+
+    return ngx_http_deskgate_conf_spans(cf, &issuer->audiences, value, count)
+           == NGX_OK ? NGX_CONF_OK : NGX_CONF_ERROR;
+}
+
+
+static char *
+ngx_http_deskgate_issuer_client_id(ngx_conf_t *cf, ngx_str_t *value,
+    ngx_uint_t count, void *object)
+{
+    ngx_http_deskgate_issuer_t  *issuer = object;
+
+    return ngx_http_deskgate_conf_spans(cf, &issuer->client_ids, value, count)
+           == NGX_OK ? NGX_CONF_OK : NGX_CONF_ERROR;
+}
+
+
+static char *
+ngx_http_deskgate_issuer_party(ngx_conf_t *cf, ngx_str_t *value,
+    ngx_uint_t count, void *object)
+{
+    ngx_http_deskgate_issuer_t  *issuer = object;
+
+    return ngx_http_deskgate_conf_spans(cf, &issuer->parties, value, count)
+           == NGX_OK ? NGX_CONF_OK : NGX_CONF_ERROR;
+}
+
+
+static char *
+ngx_http_deskgate_issuer_algorithms(ngx_conf_t *cf, ngx_str_t *value,
+    ngx_uint_t count, void *object)
+{
+    unsigned                     bit;
+    ngx_uint_t                   i;
+    ngx_http_deskgate_issuer_t  *issuer = object;
+
+    for (i = 0; i < count; i++) {
+        bit = dg_jws_algorithm(ngx_http_deskgate_span(&value[i]));
+
+        if (bit == 0) {
+            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                               "unknown or symmetric algorithm \"%V\"; use "
+                               "RS256, RS384, RS512, PS256, PS384, PS512, "
+                               "ES256, ES384, ES512 or EdDSA", &value[i]);
+            return NGX_CONF_ERROR;
+        }
+
+        issuer->issuer.algorithms |= bit;
+    }
+
+    return NGX_CONF_OK;
+}
+
+
+static char *
+ngx_http_deskgate_issuer_leeway(ngx_conf_t *cf, ngx_str_t *value,
+    ngx_uint_t count, void *object)
+{
+    ngx_int_t                    seconds;
+    ngx_http_deskgate_issuer_t  *issuer = object;
+
+    seconds = ngx_parse_time(&value[0], 1);
+    if (seconds == NGX_ERROR) {
+        return "has an invalid time";
+    }
+
+    issuer->issuer.leeway = seconds;
+    issuer->issuer.leeway_set = true;
+
+    return NGX_CONF_OK;
+}
+
+
+static char *
+ngx_http_deskgate_issuer_max_age(ngx_conf_t *cf, ngx_str_t *value,
+    ngx_uint_t count, void *object)
+{
+    ngx_int_t                    seconds;
+    ngx_http_deskgate_issuer_t  *issuer = object;
+
+    seconds = ngx_parse_time(&value[0], 1);
+    if (seconds == NGX_ERROR || seconds == 0) {
+        return "has an invalid time";
+    }
+
+    issuer->issuer.max_age = seconds;
+
+    return NGX_CONF_OK;
+}
+
+
+static char *
+ngx_http_deskgate_issuer_account(ngx_conf_t *cf, ngx_str_t *value,
+    ngx_uint_t count, void *object)
+{
+    ngx_http_deskgate_issuer_t  *issuer = object;
+
+    issuer->issuer.account = ngx_http_deskgate_span(&value[0]);
+
+    return NGX_CONF_OK;
+}
+
+
+static char *
+ngx_http_deskgate_issuer_subject(ngx_conf_t *cf, ngx_str_t *value,
+    ngx_uint_t count, void *object)
+{
+    ngx_http_deskgate_issuer_t  *issuer = object;
+
+    issuer->issuer.subject_claim = ngx_http_deskgate_span(&value[0]);
+
+    return NGX_CONF_OK;
+}
+
+
+static char *
+ngx_http_deskgate_issuer_groups(ngx_conf_t *cf, ngx_str_t *value,
+    ngx_uint_t count, void *object)
+{
+    ngx_http_deskgate_issuer_t  *issuer = object;
+
+    issuer->issuer.groups_claim = ngx_http_deskgate_span(&value[0]);
+
+    return NGX_CONF_OK;
+}
+
+
+static char *
+ngx_http_deskgate_issuer_tag(ngx_conf_t *cf, ngx_str_t *value,
+    ngx_uint_t count, void *object)
+{
+    dg_issuer_tag_t             *tag;
+    ngx_http_deskgate_issuer_t  *issuer = object;
+
+    tag = ngx_array_push(&issuer->tags);
+    if (tag == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+    tag->tag = ngx_http_deskgate_span(&value[0]);
+    tag->claim = ngx_http_deskgate_span(&value[1]);
+
+    return NGX_CONF_OK;
+}
+
+
+static char *
+ngx_http_deskgate_issuer_accept(ngx_conf_t *cf, ngx_str_t *value,
+    ngx_uint_t count, void *object)
+{
+    ngx_http_deskgate_issuer_t  *issuer = object;
+
+    if (value[0].len == 9 && ngx_strncmp(value[0].data, "id_tokens", 9) == 0) {
+        issuer->issuer.id_tokens = true;
+        return NGX_CONF_OK;
+    }
+
+    if (value[0].len == 7 && ngx_strncmp(value[0].data, "rfc9068", 7) == 0) {
+        issuer->issuer.rfc9068 = true;
+        return NGX_CONF_OK;
+    }
+
+    return "takes \"id_tokens\" or \"rfc9068\"";
+}
+
+
+static char *
+ngx_http_deskgate_issuer_jwks(ngx_conf_t *cf, ngx_str_t *value,
+    ngx_uint_t count, void *object)
+{
+    void                        *scratch;
+    dg_err_t                     err;
+    dg_diag_t                    diag;
+    dg_span_t                    text;
+    dg_arena_t                   arena;
+    ngx_pool_cleanup_t          *cln;
+    ngx_http_deskgate_issuer_t  *issuer = object;
+
+    if (issuer->jwks) {
+        return "is duplicate";
+    }
+
+    if (ngx_http_deskgate_file_read(cf, &value[0], "jwks", 0, &text)
+        != NGX_OK)
+    {
+        return NGX_CONF_ERROR;
+    }
+
+    scratch = ngx_palloc(cf->temp_pool, NGX_HTTP_DESKGATE_JWKS_MEMORY);
+    cln = ngx_pool_cleanup_add(cf->pool, 0);
+
+    if (scratch == NULL || cln == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+    dg_arena_init(&arena, scratch, NGX_HTTP_DESKGATE_JWKS_MEMORY);
+    ngx_memzero(&diag, sizeof(dg_diag_t));
+
+    err = dg_jwks_load(&arena, text, &issuer->jwks, &diag);
+
+    if (err != DG_OK) {
+        ngx_http_deskgate_file_diag(cf, &value[0], &diag);
+        return NGX_CONF_ERROR;
+    }
+
+    cln->handler = ngx_http_deskgate_jwks_cleanup;
+    cln->data = issuer->jwks;
+
+    if (dg_jwks_left_out(issuer->jwks)) {
+        ngx_conf_log_error(NGX_LOG_WARN, cf, 0,
+                           "%uz keys of \"%V\" cannot be used: %s",
+                           dg_jwks_left_out(issuer->jwks), &value[0],
+                           diag.text);
+    }
+
+    return NGX_CONF_OK;
+}
+
+
+static void
+ngx_http_deskgate_jwks_cleanup(void *data)
+{
+    dg_jwks_release(data);
+}
+
+
+static const ngx_http_deskgate_line_t  ngx_http_deskgate_issuer_lines[] = {
+    { ngx_string("issuer"), 1, 1, ngx_http_deskgate_issuer_url },
+    { ngx_string("audience"), 1, 64, ngx_http_deskgate_issuer_audience },
+    { ngx_string("client_id"), 1, 64, ngx_http_deskgate_issuer_client_id },
+    { ngx_string("authorized_party"), 1, 64, ngx_http_deskgate_issuer_party },
+    { ngx_string("jwks"), 1, 1, ngx_http_deskgate_issuer_jwks },
+    { ngx_string("algorithms"), 1, 16, ngx_http_deskgate_issuer_algorithms },
+    { ngx_string("leeway"), 1, 1, ngx_http_deskgate_issuer_leeway },
+    { ngx_string("max_age"), 1, 1, ngx_http_deskgate_issuer_max_age },
+    { ngx_string("account"), 1, 1, ngx_http_deskgate_issuer_account },
+    { ngx_string("subject"), 1, 1, ngx_http_deskgate_issuer_subject },
+    { ngx_string("groups"), 1, 1, ngx_http_deskgate_issuer_groups },
+    { ngx_string("tag"), 2, 2, ngx_http_deskgate_issuer_tag },
+    { ngx_string("accept"), 1, 1, ngx_http_deskgate_issuer_accept },
+    { ngx_null_string, 0, 0, NULL }
+};
+
+
+char *
+ngx_http_deskgate_conf_issuer(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    char                           *rv;
+    ngx_http_deskgate_issuer_t     *issuer;
+    ngx_http_deskgate_main_conf_t  *mcf = conf;
+
+    issuer = ngx_http_deskgate_conf_named_object(cf, &mcf->issuers,
+                                         sizeof(ngx_http_deskgate_issuer_t));
+    if (issuer == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+    if (ngx_array_init(&issuer->audiences, cf->pool, 2, sizeof(dg_span_t))
+        != NGX_OK
+        || ngx_array_init(&issuer->client_ids, cf->pool, 2,
+                          sizeof(dg_span_t)) != NGX_OK
+        || ngx_array_init(&issuer->parties, cf->pool, 2, sizeof(dg_span_t))
+           != NGX_OK
+        || ngx_array_init(&issuer->tags, cf->pool, 2,
+                          sizeof(dg_issuer_tag_t)) != NGX_OK)
+    {
+        return NGX_CONF_ERROR;
+    }
+
+    rv = ngx_http_deskgate_conf_block(cf, ngx_http_deskgate_issuer_lines,
+                                      issuer);
+
+    return rv == NGX_CONF_OK ? ngx_http_deskgate_issuer_finish(cf, issuer)
+                             : rv;
+}
+
+
+static char *
+ngx_http_deskgate_issuer_finish(ngx_conf_t *cf,
+    ngx_http_deskgate_issuer_t *issuer)
+{
+    dg_diag_t  diag;
+
+    issuer->issuer.name = ngx_http_deskgate_span(&issuer->name);
+    issuer->issuer.audiences = issuer->audiences.elts;
+    issuer->issuer.audience_count = issuer->audiences.nelts;
+    issuer->issuer.client_ids = issuer->client_ids.elts;
+    issuer->issuer.client_id_count = issuer->client_ids.nelts;
+    issuer->issuer.parties = issuer->parties.elts;
+    issuer->issuer.party_count = issuer->parties.nelts;
+    issuer->issuer.tags = issuer->tags.elts;
+    issuer->issuer.tag_count = issuer->tags.nelts;
+
+    if (dg_issuer_check_config(&issuer->issuer, &diag) != DG_OK) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "issuer \"%V\": %s",
+                           &issuer->name, diag.text);
+        return NGX_CONF_ERROR;
+    }
+
+    if (issuer->jwks == NULL) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "issuer \"%V\" has no keys: add \"jwks FILE;\"",
+                           &issuer->name);
+        return NGX_CONF_ERROR;
+    }
+
+    return NGX_CONF_OK;
+}
