@@ -62,7 +62,7 @@ typedef struct {
     dg_span_t    remedy;
     const char  *output_name;  /* "authorization", "target", NULL */
     unsigned     line;         /* of the first difference; 0: none */
-    dg_span_t    expected = DG_SPAN_EMPTY;
+    dg_span_t    expected;
     dg_span_t    computed;
 } result_t;
 
