@@ -214,6 +214,40 @@ unlike($text, qr{^HTTP/1\.1 200},
     'a request line with a listed host does not stand for the signed one');
 is($aws->count, $count, 'and nothing was sent');
 
+my %good = signed_call(workspaces => 'DescribeWorkspaces', {});
+
+like(http(call_text(%good, target => 'http://localhost/')),
+    qr{^HTTP/1\.1 200}, 'a host in the request line that is the signed one');
+
+$count = $aws->count;
+
+foreach my $order ([0, 1], [1, 0]) {
+    my @hosts = (['Host', 'localhost'], ['Host', 'evil.example'])[@$order];
+    my @rest = grep { $_->[0] ne 'Host' } @{$good{headers}};
+
+    unlike(http(call_text(%good, headers => [@hosts, @rest])),
+        qr{^HTTP/1\.1 200}, "two hosts, $hosts[0][1] first");
+
+    my %both = Deskgate::Gateway::operation_request(
+        workspaces => 'DescribeWorkspaces', {});
+    my @signed = @{Deskgate::SigV4::sign(%both, %ALICE, region => 'us-east-1',
+        service => 'workspaces', headers => [@hosts,
+        grep { $_->[0] ne 'Host' } @{$both{headers}}])};
+
+    unlike(http(call_text(%both, headers => [@signed])),
+        qr{^HTTP/1\.1 200}, "both signed, $hosts[0][1] first");
+}
+
+my @hostless = grep { $_->[0] ne 'Host' } @{$good{headers}};
+
+unlike(http("POST / HTTP/1.0\r\n" . join('', map { "$_->[0]: $_->[1]\r\n" }
+    @hostless) . "Content-Length: 2\r\n\r\n{}"),
+    qr{^HTTP/1\.. 200}, 'no host at all');
+unlike(http("POST http://localhost/ HTTP/1.0\r\n" . join('', map {
+    "$_->[0]: $_->[1]\r\n" } @hostless) . "Content-Length: 2\r\n\r\n{}"),
+    qr{^HTTP/1\.. 200}, 'a host in the request line only');
+is($aws->count, $count, 'nothing of these was sent');
+
 is(call(workspaces => 'DescribeWorkspaces', {},
     target => '/?x=1', host => 'localhost')->{status}, 200, 'a query is kept');
 is((($aws->requests)[-1])->{target}, '/?x=1', 'and sent');

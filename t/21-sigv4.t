@@ -286,6 +286,19 @@ like(json_of($expired)->{message}, qr/^Signature expired: \d{8}T\d{6}Z is now/,
 
 passes('Date in place of X-Amz-Date', dated(time));
 refused('signature_expired', 'an old Date', dated(time - 3600));
+refused('header_unsigned', 'an unsigned Date', dated(time,
+    qw/content-type host x-amz-target/));
+refused('signature_incomplete', 'X-Amz-Date twice', altered(sub {
+    push @{$_[0]{headers}}, grep { $_->[0] eq 'X-Amz-Date' } @{$_[1]};
+}));
+refused('signature_incomplete', 'no date at all', altered(sub {
+    drop($_[0], 'x-amz-date')
+}));
+refused('signature_incomplete', "an X-Amz-Date of $_->[0]", altered(sub {
+    my ($date) = $_->[1];
+    change($_[0], 'x-amz-date', sub { $date });
+})) foreach ['another form', '2026-06-15T08:09:10Z'], ['no form', 'now'],
+    ['the 31st of February', '20260231T000000Z'], ['nothing', ''];
 passes('X-Amz-Date goes before Date', call(@call,
     headers => [['Date', 'Mon, 01 Jan 2001 00:00:00 GMT']]));
 
@@ -330,9 +343,9 @@ my $answer = call(@call, access_key => $ALICE{access_key},
 
 refused('signature_mismatch', 'wrong secret', $answer);
 
-my ($hash, $names, $host) = $t->log =~ /deskgate\ computed\ canonical\ request
-    \ sha256\ ([0-9a-f]{64})\ over\ signed\ headers\ "([^"]*)"\ for\ host
-    \ "([^"]*)"(?!.*computed)/sx;
+my ($line) = reverse grep { /canonical request/ } split /\n/, $t->log;
+my ($hash, $host, $names) = $line =~ /request\ has\ sha256\ ([0-9a-f]{64}),
+    \ host\ "([^"]*)",\ signed\ headers\ "([^"]*)"/x;
 
 is($names, 'content-type;host;x-amz-date;x-amz-target', 'header names');
 is($host, 'localhost', 'received host');
@@ -406,6 +419,22 @@ foreach my $path ('/sessionConnectionData/a%20b/%C3%A9',
     passes("path $path", call('dcv-session-manager' => 'x', '',
         method => 'GET', target => $path));
 }
+
+
+my %link = signed_call('dcv-session-manager' => 'x', '', method => 'GET',
+    target => '/sessionConnectionData/a/alice', form => 'query');
+
+$link{headers} = [['Host', 'localhost']];
+isnt(http_request(%link)->{status}, 200,
+    'a presigned link without a header that it signs');
+
+%link = (method => 'GET', headers => [['Host', 'localhost']], body => '',
+    target => '/sessionConnectionData/a/alice');
+$link{target} = Deskgate::SigV4::presign(%link, %ALICE,
+    region => 'us-east-1', service => 'dcv-session-manager');
+passes('a presigned link', http_request(%link));
+is((($broker->requests)[-1])->{target}, '/sessionConnectionData/a/alice',
+    'goes upstream without its signature');
 
 
 # a client that is not ours
@@ -502,13 +531,14 @@ sub without { return [grep { $_ ne $_[0] } @all] }
 
 # Signed over Date alone: the signer's X-Amz-Date is taken out of everything
 sub dated {
-    my ($when) = @_;
+    my ($when, @names) = @_;
+
+    @names = qw/content-type date host x-amz-target/ if !@names;
 
     my %request = Deskgate::Gateway::operation_request(@call, headers =>
         [['Date', strftime('%a, %d %b %Y %H:%M:%S GMT', gmtime $when)]]);
     my $stamp = Deskgate::SigV4::amz_date($when);
     my $scope = substr($stamp, 0, 8) . '/us-east-1/workspaces/aws4_request';
-    my @names = qw/content-type date host x-amz-target/;
     my $canonical = Deskgate::SigV4::canonical_request('POST', '/', '',
         $request{headers}, \@names, sha256_hex('{}'));
     my $signature = Digest::SHA::hmac_sha256_hex(
