@@ -43,7 +43,7 @@ unknown_key(dg_inspect_t *in, dg_inspect_frame_t *f, dg_span_t name)
         return err;
     }
 
-    if (in->is_answer || f->shape == NULL) {
+    if (in->is_answer) {
         return DG_OK;
     }
 
@@ -155,8 +155,10 @@ on_key(void *ctx, dg_span_t name)
     dg_inspect_frame_t  *f = top(in);
     dg_err_t             err;
 
+    /* inside what is unknown nothing is told; without an input, all is */
+
     if (f->shape == NULL) {
-        return DG_OK;
+        return in->depth == 1 ? unknown_key(in, f, name) : DG_OK;
     }
 
     f->skips = false;
@@ -446,7 +448,7 @@ on_null(void *ctx)
         dg_inspect_error(in, "Member must not be null");
     }
 
-    if (f->skips) {
+    if (f->skips || f->shape == NULL) {
         return DG_OK;
     }
 

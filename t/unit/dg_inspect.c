@@ -151,6 +151,20 @@ test_constraints(void)
 
 
 static void
+test_no_input(void)
+{
+    accepted("WorkspacesService.DescribeAccountModifications", "{}", "");
+    accepted("GET /dcv-session-manager-api.yaml", "", "");
+    invalid("GET /dcv-session-manager-api.yaml", "{\"A\":null,\"b\":{}}",
+            "2 validation errors detected: Value at 'a" FAIL "Member must be "
+            "one that the operation has; Value at 'b" FAIL "Member must be "
+            "one that the operation has");
+    is_int(result->parameters.len, 0, "nothing of it is recorded");
+    is_int(result->unknown_count, 2, "but listed");
+}
+
+
+static void
 test_several(void)
 {
     is_int(inspect("WorkspacesService.MigrateWorkspace", "{\"X\":{\"y\":[1]}}"),
@@ -563,6 +577,7 @@ main(void)
     crypto = dg_crypto_create(NULL, NULL);
 
     test_constraints();
+    test_no_input();
     test_several();
     test_names_once();
     test_union();
