@@ -7,6 +7,8 @@
 #include "ngx_http_deskgate.h"
 
 
+static ngx_uint_t ngx_http_deskgate_is_offered(const ngx_array_t *offers,
+    const dg_service_t *service);
 static ngx_int_t ngx_http_deskgate_offer_param(ngx_conf_t *cf,
     ngx_http_deskgate_offer_t *offer, ngx_str_t *value);
 static ngx_int_t ngx_http_deskgate_conf_list(ngx_conf_t *cf,
@@ -96,6 +98,10 @@ ngx_http_deskgate_conf_service(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         return "offers too many services";
     }
 
+    if (ngx_http_deskgate_is_offered(lcf->offers, service[i])) {
+        return "names a service that this location has already";
+    }
+
     offer = ngx_array_push(lcf->offers);
     if (offer == NULL) {
         return NGX_CONF_ERROR;
@@ -108,7 +114,7 @@ ngx_http_deskgate_conf_service(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         if (ngx_http_deskgate_offer_param(cf, offer, &value[i]) != NGX_OK) {
             ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                                "invalid parameter \"%V\"; known are region=, "
-                               "account= and host=", &value[i]);
+                               "account= (12 digits) and host=", &value[i]);
             return NGX_CONF_ERROR;
         }
     }
@@ -131,10 +137,30 @@ ngx_http_deskgate_conf_service(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 }
 
 
+static ngx_uint_t
+ngx_http_deskgate_is_offered(const ngx_array_t *offers,
+    const dg_service_t *service)
+{
+    ngx_uint_t                        i;
+    const ngx_http_deskgate_offer_t  *offer;
+
+    offer = offers->elts;
+
+    for (i = 0; i < offers->nelts; i++) {
+        if (offer[i].service == service) {
+            return 1;
+        }
+    }
+
+    return 0;
+}
+
+
 static ngx_int_t
 ngx_http_deskgate_offer_param(ngx_conf_t *cf,
     ngx_http_deskgate_offer_t *offer, ngx_str_t *value)
 {
+    uint64_t    number;
     ngx_str_t  *field;
     ngx_uint_t  skip;
 
@@ -163,6 +189,13 @@ ngx_http_deskgate_offer_param(ngx_conf_t *cf,
 
     if (field == &offer->region) {
         offer->scope_region = ngx_http_deskgate_span(field);
+    }
+
+    if (field == &offer->account
+        && (field->len != 12
+            || !dg_span_to_u64(ngx_http_deskgate_span(field), &number)))
+    {
+        return NGX_ERROR;
     }
 
     return NGX_OK;

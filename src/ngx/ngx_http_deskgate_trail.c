@@ -52,11 +52,18 @@ ngx_http_deskgate_trail_check(ngx_conf_t *cf,
     ngx_path_t       *path;
     ngx_file_info_t   fi;
 
-    if (ngx_file_info(trail->directory.data, &fi) == NGX_FILE_ERROR
-        && ngx_errno != NGX_ENOENT)
-    {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, ngx_errno,
-                           "cannot use directory \"%V\"", &trail->directory);
+    if (ngx_file_info(trail->directory.data, &fi) == NGX_FILE_ERROR) {
+        if (ngx_errno != NGX_ENOENT) {
+            ngx_conf_log_error(NGX_LOG_EMERG, cf, ngx_errno,
+                               "cannot use directory \"%V\"",
+                               &trail->directory);
+            return NGX_CONF_ERROR;
+        }
+
+    } else if (!ngx_is_dir(&fi)) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "\"%V\" is no directory: name one, or one that "
+                           "can be made", &trail->directory);
         return NGX_CONF_ERROR;
     }
 
