@@ -267,7 +267,7 @@ static const dg_refusal_info_t  refusals[DG_REFUSAL_COUNT] = {
     [DG_REFUSE_BODY_LIMIT] = {
         "body_limit", TOO_LARGE, 413,
         "The body of the request is larger or deeper than is accepted.",
-        "Send fewer items per call, or raise the limit of the location."
+        "Send fewer items or shorter values in one call."
     },
     [DG_REFUSE_CONTENT_TYPE] = {
         "content_type", "UnsupportedMediaTypeException", 415,
