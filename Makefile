@@ -8,11 +8,13 @@ CC      = gcc
 CFLAGS  = -std=c11 -O2 -g -Wall -Wextra -Wshadow -Wconversion -Werror
 CPPFLAGS = -Isrc -Isrc/core -Isrc/sandbox -MMD -MP
 LDLIBS  = -lcrypto -lyajl -lcbor -lpcre2-8 -lexpat -lz
-VECTORS = ../shared/vectors
+VECTORS ?= ../shared/vectors
 
 SANITIZE = -O1 -fno-omit-frame-pointer -fsanitize=address,undefined \
            -fno-sanitize-recover=undefined -Wno-maybe-uninitialized \
            -Wno-unknown-warning-option
+
+export VECTORS
 
 DESTDIR =
 modules_dir = /usr/lib/nginx/modules
