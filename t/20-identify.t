@@ -13,7 +13,7 @@ use Test::More;
 use Deskgate;
 use Deskgate::Gateway;
 
-my $t = Deskgate->new();
+my $t = Deskgate->new()->need('curl');
 
 Deskgate::Gateway::configure($t, server => 'merge_slashes on;', http => '
     server {
@@ -22,6 +22,20 @@ Deskgate::Gateway::configure($t, server => 'merge_slashes on;', http => '
 
         location / {
             ' . gateway_location(hosts => '') . '
+        }
+
+        location = /_token {
+            internal;
+            proxy_pass  http://broker/oauth2/token;
+        }
+    }
+
+    server {
+        listen       127.0.0.1:8083 http2;
+        server_name  localhost;
+
+        location / {
+            ' . gateway_location() . '
         }
 
         location = /_token {
@@ -253,6 +267,22 @@ is(call(workspaces => 'DescribeWorkspaces', {},
 is((($aws->requests)[-1])->{target}, '/?x=1', 'and sent');
 
 
+# HTTP/2
+
+is(two('localhost', '/describeSessions')->{status}, 200, 'HTTP/2');
+is(two('LocalHost:1234', '/describeSessions')->{status}, 200,
+    'HTTP/2: the authority is the host');
+is(refusal_of($t, two('evil.example', '/describeSessions')),
+    'host_not_listed', 'HTTP/2: another authority');
+is(refusal_of($t, two('localhost', '/x/../describeSessions', '--path-as-is')),
+    'unknown_operation', 'HTTP/2: dot-dot segment');
+is(refusal_of($t, two('localhost', '//describeSessions')),
+    'unknown_operation',
+    'HTTP/2: doubled slash');
+is(refusal_of($t, two('localhost', '/describeNothing')), 'unknown_operation',
+    'HTTP/2: no such route');
+
+
 # headers
 
 my @many = map { ["X-Filler-$_", 'x'] } 1 .. 90;
@@ -291,6 +321,17 @@ sub cbor {
 
     return http_request(%request, headers => Deskgate::SigV4::sign(%request,
         %ALICE, region => 'us-east-1', service => 'workspaces-instances'));
+}
+
+
+sub two {
+    my ($host, $path, @more) = @_;
+
+    return $t->curl('--http2-prior-knowledge', @more, '--user',
+        "$ALICE{access_key}:$ALICE{secret_key}", '--aws-sigv4',
+        'aws:amz:us-east-1:dcv-session-manager', '-H', "Host: $host",
+        '-H', 'Content-Type: application/json', '-X', 'POST', '-d', '',
+        'http://127.0.0.1:' . port(8083) . $path);
 }
 
 

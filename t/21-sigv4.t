@@ -166,6 +166,8 @@ refused('credentials_ambiguous', 'one parameter of the query form is enough',
     call(@call, target => '/?X-Amz-Signature=0'));
 refused('credentials_ambiguous', 'in whatever case',
     call(@call, target => '/?x-amz-credential=0'));
+refused('credentials_ambiguous', 'and escaped',
+    call(@call, target => '/?X%2DAmz%2d%53ignature=0'));
 refused('credentials_ambiguous', 'a security token in query and header',
     presigned(session_token => $TOKEN, as => \%CAROL,
         headers => [['X-Amz-Security-Token', $TOKEN]]));
