@@ -32,6 +32,7 @@ sub start {
     };
 
     my $marker = $t->testdir . "/broker-$opt{port}.revoked";
+    my $slow = $t->testdir . "/broker-$opt{port}.slow";
     my ($issued, $token, $revocations) = (0, '', 0);
 
     my $answer = sub {
@@ -53,6 +54,7 @@ sub start {
             $token = "$opt{client_id}-token-" . ++$issued . '-' . 'x' x 40;
 
             return {
+                delay   => -s $slow || 0,
                 headers => [['Content-Type', 'application/json']],
                 body    => JSON::PP->new->canonical->encode({
                     access_token => $token,
@@ -82,6 +84,7 @@ sub start {
     $self = $class->SUPER::start($t, %opt, answer => $answer,
         name => $opt{name} || "broker-$opt{port}");
     $self->{marker} = $marker;
+    $self->{slow} = $slow;
 
     return $self;
 }
@@ -128,6 +131,16 @@ sub api_calls {
     my ($self) = @_;
 
     return scalar grep { $_->{target} !~ m{^/oauth2/token} } $self->requests;
+}
+
+
+# how many seconds a token takes from now on
+sub slow {
+    my ($self, $seconds) = @_;
+
+    open my $out, '>', $self->{slow} or die "$self->{slow}: $!";
+    print $out 'x' x $seconds;
+    close $out;
 }
 
 
