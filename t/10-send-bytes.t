@@ -197,6 +197,15 @@ foreach my $port (8090, 8092) {
 
         sent_ok("HTTP/2, port $port", $answer, $body);
         like($answer->{version}, qr{^HTTP/2}, 'and it was');
+
+        # without a content-length
+        $answer = $t->curl('--http2-prior-knowledge',
+            (map { ('-H', "$_->[0]: $_->[1]") } @{$q->{headers}}),
+            '-H', 'Transfer-Encoding: chunked', '--data-binary', $body,
+            'http://127.0.0.1:' . port($port) . '/');
+        sent_ok("HTTP/2, length unknown, port $port", $answer, $body);
+        is(Deskgate::SigV4::value($last->{headers}, 'content-length'),
+            length $body, 'sent with its length');
     }
 }
 

@@ -101,6 +101,25 @@ http {
         }
     }
 
+    # nobody else
+    server {
+        listen  127.0.0.1:8095;
+
+        location / {
+            $aws
+            proxy_pass  http://127.0.0.1:8086;
+        }
+    }
+
+    server {
+        listen  127.0.0.1:8096;
+
+        location / {
+            $aws
+            proxy_pass  http://127.0.0.1:8082;
+        }
+    }
+
     # another location after a failure
     server {
         listen  127.0.0.1:8093;
@@ -187,6 +206,29 @@ foreach my $name ($read, $write) {
         or diag($answer->{body});
     is($broker_second->api_calls, 1, 'PUT: once');
     $broker_second->clear;
+}
+
+
+# not sent at all
+
+{
+    my $q = $g->aws_request($write, port => 8095, body => body_of($write));
+
+    is(http_request(%$q)->{status}, 502, 'no server is there');
+    is(http_request(%$q)->{status}, 502, 'no signature is used up by that');
+    is(http_request(%$q, port => 8080)->{status}, 200, 'it may come again');
+    is($second->count, 1, 'and is sent');
+    like(http_request(%$q, port => 8080)->{status}, qr/^4/, 'once');
+    $second->clear;
+
+    $q = $g->aws_request($write, port => 8096, body => body_of($write));
+    $first->behave(drop => 1);
+    is(http_request(%$q)->{status}, 502, 'sent, and no answer');
+    is($first->count, 1, 'once');
+    like(http_request(%$q)->{status}, qr/^4/, 'its signature is used up');
+    is($first->count, 1, 'and it is not sent again');
+    $first->clear;
+    $first->behave();
 }
 
 

@@ -86,6 +86,10 @@ my @differences = (
     ['proxy_next_upstream non_idempotent',
         "proxy_next_upstream error non_idempotent; $TO",
         qr/non_idempotent/],
+    ['a line break', "proxy_set_header X-Path 'a\r\n\r\nGET /'; $TO",
+        qr/line break/],
+    ['a line break alone', "proxy_set_header X-Path 'a\nX-Evil: 1'; $TO",
+        qr/line break/],
     ['another module than proxy', 'fastcgi_pass 127.0.0.1:8081;',
         qr/method or target/],
 );
@@ -144,7 +148,8 @@ foreach my $case (@differences, @peers, @allowed) {
 EOF_SERVER
 }
 
-my ($bare, $aws, $broker) = ($g->aws(bare => 1), $g->aws, $g->broker);
+my ($bare, $aws, $broker, $cached) = ($g->aws(bare => 1), $g->aws,
+    $g->broker, $g->broker(inject => 'cached'));
 
 $t->write_file_expand('nginx.conf', <<"EOF_CONF");
 
@@ -159,6 +164,12 @@ http {
 
     proxy_cache_path  %%TESTDIR%%/cold keys_zone=cold:1m;
     proxy_connect_timeout  2s;
+
+    deskgate_broker cached {
+        token               /_deskgate/cached;
+        client_id           gateway;
+        client_secret_file  broker.secret;
+    }
 
     upstream near {
         server  127.0.0.1:8081;
@@ -255,7 +266,38 @@ $servers
         }
     }
 
+    # something after the answer
+    server {
+        listen  127.0.0.1:8091;
+
+        location / {
+            $aws
+            post_action  /after;
+            proxy_pass   http://near;
+        }
+
+        location = /after {
+            internal;
+            proxy_pass  http://127.0.0.1:8086;
+        }
+    }
+
     # the token endpoint is guarded as well
+    server {
+        listen  127.0.0.1:8092;
+
+        location / {
+            $cached
+            proxy_pass  http://127.0.0.1:8086;
+        }
+
+        location = /_deskgate/cached {
+            internal;
+            proxy_cache  cold;
+            proxy_pass   http://127.0.0.1:8086/oauth2/token;
+        }
+    }
+
     server {
         listen  127.0.0.1:8089;
 
@@ -377,6 +419,29 @@ cmp_ok($up->count, '>=', 1, 'deskgate_insecure_upstream on: is sent');
 $up->clear;
 
 
+# a refusal of the guard uses up no signature
+
+{
+    my $q = $g->aws_request('StopWorkspaces', port => $port{proxy_method},
+        body => '{"StopWorkspaceRequests":[{"WorkspaceId":"ws-123456789"}]}');
+
+    is(http_request(%$q)->{status}, 500, 'a change that the guard refuses')
+        foreach 1, 2;
+    $records += 2;
+    $lines += 2;
+    is(http_request(%$q, port => 8084)->{status}, 200,
+        'is sent when it may');
+    is($up->count, 1, 'once');
+    $up->clear;
+    $records++;
+    like(http_request(%$q, port => 8084)->{status}, qr/^4/, 'and not again');
+    $records++;
+    $lines++;
+    is($up->count, 0, 'nor sent');
+    $up->clear;
+}
+
+
 # other ways
 
 {
@@ -412,6 +477,29 @@ is($elsewhere->count, 0, 'error_page does not send it elsewhere');
 }
 
 {
+    my $answer = $g->call('DescribeWorkspaces', port => 8091);
+
+    $records++;
+    is($answer->{status}, 200, 'post_action: the call is answered');
+    ok($t->wait_for(sub { $t->record_lines >= $records }),
+        'post_action: and recorded');
+    is($elsewhere->count, 0, 'post_action: nothing is sent there');
+    is($up->count, 1, 'post_action: the call was sent once');
+    $up->clear;
+}
+
+{
+    my $answer = $g->broker_call('POST', '/describeSessions', port => 8092,
+        body => '{}');
+
+    $records++;
+    is($answer->{status}, 503, 'a token is not cached by nginx');
+    is($elsewhere->count, 0, 'nor asked for so');
+    ok($t->log =~ qr{refused: broker_token_unavailable,.*proxy_cache},
+        'the reason is said');
+}
+
+{
     my $start = time;
     my $answer = $g->broker_call('POST', '/describeSessions', port => 8089,
         body => '{}');
@@ -429,7 +517,7 @@ is(scalar $t->wait_records($records), $records, 'one record for each call');
 my @refused = grep { ($_->{errorCode} || '') eq 'InternalFailure' }
     $t->records;
 
-is(scalar @refused, @peers + @differences + 3,
+is(scalar @refused, @peers + @differences + 5,
     'the records say which were refused');
 
 $t->finish;

@@ -102,6 +102,12 @@ ngx_http_deskgate_replace_header(ngx_http_request_t *r,
         ctx->refusal = dg_refusal_from_status(r->err_status);
     }
 
+    /* nothing went out: the same signature may come again */
+
+    if (r->upstream == NULL || !r->upstream->request_sent) {
+        ngx_http_deskgate_forget(ctx);
+    }
+
     ngx_http_deskgate_log_refusal(r, ctx);
 
     r->headers_out.status = r->err_status;

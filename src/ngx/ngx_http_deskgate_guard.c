@@ -269,6 +269,7 @@ ngx_http_deskgate_guard_fail(ngx_http_request_t *r, dg_refusal_t refusal,
     ctx = ngx_http_deskgate_get_ctx(r);
 
     if (ctx && ctx->refusal == DG_ALLOWED) {
+        ngx_http_deskgate_forget(ctx);
         (void) ngx_http_deskgate_refused(ctx, refusal, reason);
     }
 
@@ -446,7 +447,7 @@ ngx_http_deskgate_guard_sent(ngx_http_request_t *r,
     }
 
     reason = ngx_http_deskgate_guard_headers(ctx,
-                                 dg_span_slice(head, line, head.len - 2));
+                                 dg_span_slice(head, line, head.len - 3));
     if (reason) {
         return reason;
     }
@@ -478,8 +479,16 @@ ngx_http_deskgate_guard_headers(ngx_http_deskgate_ctx_t *ctx, dg_span_t lines)
     seen = 0;
     has_length = 0;
 
-    while (dg_span_split(&lines, LF, &line) && line.len) {
+    while (dg_span_split(&lines, LF, &line)) {
         colon = dg_span_find(line, ':');
+
+        /* a value with a line break would hide what comes behind it */
+
+        if (colon == line.len || line.data[line.len - 1] != CR) {
+            return "a line that is no header: a variable in a "
+                   "proxy_set_header has a line break";
+        }
+
         name = dg_span_slice(line, 0, colon);
         value = dg_span_trim(dg_span_slice(line, colon + 1, line.len - 1));
 
