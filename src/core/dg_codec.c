@@ -10,7 +10,17 @@
 #define STD_ONLY  0x40
 #define URL_ONLY  0x80
 
-static const char  hex_lower[] = "0123456789abcdef";
+/* The two digits of every byte: half the steps of digit by digit. */
+#define HEX_ROW(h)                                                            \
+    h "0" h "1" h "2" h "3" h "4" h "5" h "6" h "7"                           \
+    h "8" h "9" h "a" h "b" h "c" h "d" h "e" h "f"
+
+static const char  hex_pairs[] =
+    HEX_ROW("0") HEX_ROW("1") HEX_ROW("2") HEX_ROW("3")
+    HEX_ROW("4") HEX_ROW("5") HEX_ROW("6") HEX_ROW("7")
+    HEX_ROW("8") HEX_ROW("9") HEX_ROW("a") HEX_ROW("b")
+    HEX_ROW("c") HEX_ROW("d") HEX_ROW("e") HEX_ROW("f");
+
 static const char  hex_upper[] = "0123456789ABCDEF";
 
 static const char  base64_std[] =
@@ -23,8 +33,7 @@ void
 dg_hex_encode(const uint8_t *data, size_t len, char *out)
 {
     for (size_t i = 0; i < len; i++) {
-        out[2 * i] = hex_lower[data[i] >> 4];
-        out[2 * i + 1] = hex_lower[data[i] & 15];
+        memcpy(out + 2 * i, hex_pairs + 2 * data[i], 2);
     }
 }
 

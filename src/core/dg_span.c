@@ -169,54 +169,6 @@ dg_span_to_u64(dg_span_t s, uint64_t *value)
 }
 
 
-dg_writer_t
-dg_writer(void *buffer, size_t capacity)
-{
-    return (dg_writer_t) { buffer, 0, capacity, false };
-}
-
-
-void
-dg_write(dg_writer_t *w, const void *data, size_t len)
-{
-    if (len > w->cap - w->len) {
-        w->overflow = true;
-        return;
-    }
-
-    if (len) {
-        memcpy(w->data + w->len, data, len);
-        w->len += len;
-    }
-}
-
-
-void
-dg_write_span(dg_writer_t *w, dg_span_t s)
-{
-    dg_write(w, s.data, s.len);
-}
-
-
-void
-dg_write_cstr(dg_writer_t *w, const char *s)
-{
-    dg_write(w, s, strlen(s));
-}
-
-
-void
-dg_write_char(dg_writer_t *w, char c)
-{
-    if (w->len == w->cap) {
-        w->overflow = true;
-        return;
-    }
-
-    w->data[w->len++] = (uint8_t) c;
-}
-
-
 void
 dg_write_u64(dg_writer_t *w, uint64_t value)
 {
@@ -261,11 +213,4 @@ dg_write_padded(dg_writer_t *w, uint64_t value, unsigned digits)
     }
 
     dg_write(w, text, digits);
-}
-
-
-dg_span_t
-dg_written(const dg_writer_t *w)
-{
-    return dg_span(w->data, w->len);
 }

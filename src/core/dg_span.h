@@ -88,12 +88,50 @@ bool dg_span_split(dg_span_t *rest, uint8_t separator, dg_span_t *part);
 bool dg_span_to_u64(dg_span_t s, uint64_t *value);
 
 
-dg_writer_t dg_writer(void *buffer, size_t capacity);
+static inline dg_writer_t
+dg_writer(void *buffer, size_t capacity)
+{
+    return (dg_writer_t) { buffer, 0, capacity, false };
+}
 
-void dg_write(dg_writer_t *w, const void *data, size_t len);
-void dg_write_span(dg_writer_t *w, dg_span_t s);
-void dg_write_cstr(dg_writer_t *w, const char *s);
-void dg_write_char(dg_writer_t *w, char c);
+static inline void
+dg_write(dg_writer_t *w, const void *data, size_t len)
+{
+    if (len > w->cap - w->len) {
+        w->overflow = true;
+        return;
+    }
+
+    if (len) {
+        memcpy(w->data + w->len, data, len);
+        w->len += len;
+    }
+}
+
+static inline void
+dg_write_span(dg_writer_t *w, dg_span_t s)
+{
+    dg_write(w, s.data, s.len);
+}
+
+/* A literal's length is known when it is compiled. */
+static inline void
+dg_write_cstr(dg_writer_t *w, const char *s)
+{
+    dg_write(w, s, strlen(s));
+}
+
+static inline void
+dg_write_char(dg_writer_t *w, char c)
+{
+    if (w->len == w->cap) {
+        w->overflow = true;
+        return;
+    }
+
+    w->data[w->len++] = (uint8_t) c;
+}
+
 void dg_write_u64(dg_writer_t *w, uint64_t value);
 void dg_write_i64(dg_writer_t *w, int64_t value);
 
@@ -101,6 +139,10 @@ void dg_write_i64(dg_writer_t *w, int64_t value);
 void dg_write_padded(dg_writer_t *w, uint64_t value, unsigned digits);
 
 /* What was written so far, borrowed from the writer's buffer. */
-dg_span_t dg_written(const dg_writer_t *w);
+static inline dg_span_t
+dg_written(const dg_writer_t *w)
+{
+    return dg_span(w->data, w->len);
+}
 
 #endif

@@ -17,7 +17,7 @@ typedef struct {
 
 static ngx_uint_t ngx_http_deskgate_header_matches(const ngx_str_t *key,
     const ngx_http_deskgate_header_rule_t *rules);
-static ngx_uint_t ngx_http_deskgate_header_is(const ngx_str_t *key,
+static ngx_inline ngx_uint_t ngx_http_deskgate_header_is(const ngx_str_t *key,
     const ngx_str_t *name, ngx_uint_t prefix);
 
 
@@ -167,14 +167,16 @@ ngx_http_deskgate_header_matches(const ngx_str_t *key,
 }
 
 
-static ngx_uint_t
+static ngx_inline ngx_uint_t
 ngx_http_deskgate_header_is(const ngx_str_t *key, const ngx_str_t *name,
     ngx_uint_t prefix)
 {
     u_char  c;
     size_t  i;
 
-    if (key->len < name->len || (key->len != name->len && !prefix)) {
+    if (key->len < name->len || (key->len != name->len && !prefix)
+        || ((key->data[0] ^ name->data[0]) & 0xdf) != 0)
+    {
         return 0;
     }
 
