@@ -133,6 +133,8 @@ struct dg_operation_s {
     bool                 bare_array;   /* broker: payload may be the array */
     bool                 read_only;    /* CloudTrail's readOnly */
     bool                 is_private;
+    bool                 is_token_call; /* gives a broker's token for Basic
+                                           credentials, takes no bearer */
     dg_access_t          access;
     dg_span_t            batch_member; /* list whose items are decided one by
                                           one; empty when not a batch */
@@ -160,6 +162,7 @@ struct dg_service_s {
     dg_span_t           api_version;
     dg_span_t           target_prefix;
     dg_span_t           event_source;  /* "workspaces.amazonaws.com" */
+    dg_span_t           endpoint;      /* "workspaces.${region}.amazonaws.com" */
     dg_span_t           namespace_name;
     dg_protocol_t       protocol;      /* the first that it speaks */
     bool                speaks_cbor;

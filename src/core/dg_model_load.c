@@ -377,6 +377,11 @@ read_names(dg_model_build_t *b, const dg_json_t *metadata)
     s->action_prefix = s->signing_name;
     if ((err = joined(b, s->endpoint_prefix, DG_SPAN(".amazonaws.com"),
                       &s->event_source)) != DG_OK
+        || (err = joined(b, s->endpoint_prefix,
+                         DG_SPAN(".${region}.amazonaws.com"),
+                         &s->endpoint)) != DG_OK
+        || (err = dg_model_text(b, b->overlay, "endpoint", &s->endpoint))
+           != DG_OK
         || (err = default_namespace(b, &s->namespace_name)) != DG_OK
         || (err = dg_model_text(b, b->overlay, "actionPrefix",
                                 &s->action_prefix)) != DG_OK

@@ -279,6 +279,7 @@ ngx_http_deskgate_verify(ngx_http_request_t *r, ngx_http_deskgate_ctx_t *ctx)
 {
     bool               seen;
     uint8_t            id[DG_SIGV4_REPLAY_KEY_SIZE];
+    ngx_str_t          message;
     dg_refusal_t       refusal;
     dg_sigv4_trace_t   trace;
 
@@ -318,6 +319,15 @@ ngx_http_deskgate_verify(ngx_http_request_t *r, ngx_http_deskgate_ctx_t *ctx)
     }
 
     ctx->verified = 1;
+
+    if (ctx->inspection->error_count
+        && ctx->lcf->validate == DG_VALIDATE_LOG)
+    {
+        message = ngx_http_deskgate_str(ctx->inspection->message);
+
+        ngx_log_error(NGX_LOG_WARN, r->connection->log, 0,
+                      "deskgate let invalid input pass: %V", &message);
+    }
 
     if (ctx->body_refusal != DG_ALLOWED) {
         ctx->message = ctx->inspection->message;

@@ -25,6 +25,8 @@ static char *ngx_http_deskgate_policy_for(ngx_http_deskgate_attachment_t *a,
     ngx_str_t *value);
 static ngx_int_t ngx_http_deskgate_finish_offers(ngx_conf_t *cf,
     ngx_http_deskgate_loc_conf_t *lcf);
+static ngx_int_t ngx_http_deskgate_endpoint(ngx_conf_t *cf,
+    ngx_http_deskgate_offer_t *offer);
 static ngx_int_t ngx_http_deskgate_finish_identity(ngx_conf_t *cf,
     ngx_http_deskgate_loc_conf_t *lcf);
 static ngx_int_t ngx_http_deskgate_finish_key_policies(ngx_conf_t *cf,
@@ -679,7 +681,6 @@ static ngx_int_t
 ngx_http_deskgate_finish_offers(ngx_conf_t *cf,
     ngx_http_deskgate_loc_conf_t *lcf)
 {
-    ngx_str_t                   prefix;
     ngx_uint_t                  i;
     ngx_http_deskgate_offer_t  *offer;
 
@@ -702,18 +703,44 @@ ngx_http_deskgate_finish_offers(ngx_conf_t *cf,
             continue;
         }
 
-        prefix = ngx_http_deskgate_str(offer[i].service->endpoint_prefix);
-
-        offer[i].host.len = prefix.len + offer[i].region.len
-                            + sizeof("..amazonaws.com") - 1;
-        offer[i].host.data = ngx_pnalloc(cf->pool, offer[i].host.len + 1);
-        if (offer[i].host.data == NULL) {
+        if (ngx_http_deskgate_endpoint(cf, &offer[i]) != NGX_OK) {
             return NGX_ERROR;
         }
-
-        ngx_sprintf(offer[i].host.data, "%V.%V.amazonaws.com", &prefix,
-                    &offer[i].region);
     }
+
+    return NGX_OK;
+}
+
+
+/* The service's own host in the region: what calls are signed for. */
+
+static ngx_int_t
+ngx_http_deskgate_endpoint(ngx_conf_t *cf, ngx_http_deskgate_offer_t *offer)
+{
+    size_t       at;
+    dg_span_t    name, part;
+    dg_writer_t  w;
+
+    part = DG_SPAN("${region}");
+    name = offer->service->endpoint;
+
+    w = dg_writer(ngx_pnalloc(cf->pool, name.len + offer->region.len),
+                  name.len + offer->region.len);
+    if (w.data == NULL) {
+        return NGX_ERROR;
+    }
+
+    for (at = 0; at < name.len; at++) {
+        if (dg_span_starts_with(dg_span_slice(name, at, name.len), part)) {
+            dg_write_span(&w, ngx_http_deskgate_span(&offer->region));
+            at += part.len - 1;
+            continue;
+        }
+
+        dg_write_char(&w, name.data[at]);
+    }
+
+    offer->host = ngx_http_deskgate_str(dg_written(&w));
 
     return NGX_OK;
 }
@@ -745,11 +772,6 @@ ngx_http_deskgate_finish_identity(ngx_conf_t *cf,
     for (i = 0; i < lcf->issuers->nelts; i++) {
         lcf->token_issuers[i].issuer = &issuer[i]->issuer;
         lcf->token_issuers[i].keys = issuer[i]->jwks;
-
-        if (issuer[i]->issuer.account.len == 0) {
-            issuer[i]->issuer.account =
-                ngx_http_deskgate_span(&lcf->trail->account);
-        }
     }
 
     /* the list of issuers is what accepts a token: one id for each list */

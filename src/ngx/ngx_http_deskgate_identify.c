@@ -36,6 +36,12 @@ ngx_http_deskgate_identify(ngx_http_request_t *r,
         return ngx_http_deskgate_refused(ctx, refusal, NULL);
     }
 
+    if (ctx->call.operation->is_token_call) {
+        return ngx_http_deskgate_refused(ctx, DG_REFUSE_UNKNOWN_OPERATION,
+                   "the broker's token call is not offered: the gateway "
+                   "brings the token");
+    }
+
     /*
      * The location was chosen by the decoded path, the upstream will see the
      * raw one: both have to be the same call.
@@ -47,7 +53,7 @@ ngx_http_deskgate_identify(ngx_http_request_t *r,
         return ngx_http_deskgate_refused(ctx, DG_REFUSE_PATH_NOT_PLAIN, NULL);
     }
 
-    if (!ngx_http_deskgate_host_listed(r, ctx)) {
+    if (ctx->lcf->keys && !ngx_http_deskgate_host_listed(r, ctx)) {
         return ngx_http_deskgate_refused(ctx, DG_REFUSE_HOST_NOT_LISTED,
                                          NULL);
     }
