@@ -32,6 +32,7 @@ static ngx_int_t ngx_http_deskgate_broker_keep(ngx_http_deskgate_ctx_t *ctx,
 static ngx_int_t ngx_http_deskgate_broker_failed(ngx_http_request_t *r,
     ngx_http_deskgate_ctx_t *ctx, const char *reason);
 static void ngx_http_deskgate_broker_wake_waiting(void);
+static void ngx_http_deskgate_broker_unpark(ngx_http_deskgate_ctx_t *ctx);
 static dg_cache_key_t ngx_http_deskgate_broker_key(
     ngx_http_deskgate_ctx_t *ctx);
 
@@ -56,6 +57,9 @@ ngx_http_deskgate_broker_token(ngx_http_request_t *r,
     if (ctx->injected.len) {
         return NGX_OK;
     }
+
+    /* what came first has woken us: the other may not come later */
+    ngx_http_deskgate_broker_unpark(ctx);
 
     return ngx_http_deskgate_broker_look(r, ctx);
 }
@@ -309,6 +313,14 @@ ngx_http_deskgate_broker_fetched(ngx_http_request_t *r,
 
     dg_wipe(fetch->data, fetch->len);
 
+    if (reply.access_token.len
+        > NGX_HTTP_DESKGATE_TOKEN_SIZE - NGX_HTTP_DESKGATE_TOKEN_PREFIX)
+    {
+        dg_token_reply_wipe(&reply);
+        return ngx_http_deskgate_broker_failed(r, ctx,
+                                               "its token is too large");
+    }
+
     rc = ngx_http_deskgate_broker_keep(ctx, &reply);
 
     dg_token_reply_wipe(&reply);
@@ -362,11 +374,6 @@ ngx_http_deskgate_broker_keep(ngx_http_deskgate_ctx_t *ctx,
     w = dg_writer(ctx->injected_buffer, NGX_HTTP_DESKGATE_TOKEN_SIZE);
     dg_write_cstr(&w, "Bearer ");
     dg_write_span(&w, reply->access_token);
-
-    if (w.overflow) {
-        return ngx_http_deskgate_refused(ctx, DG_REFUSE_ZONE_FULL,
-                                         "the broker's token is too large");
-    }
 
     ctx->injected.data = w.data;
     ctx->injected.len = w.len;
@@ -456,6 +463,13 @@ ngx_http_deskgate_broker_abandon(ngx_http_deskgate_ctx_t *ctx)
         ngx_http_deskgate_broker_wake_waiting();
     }
 
+    ngx_http_deskgate_broker_unpark(ctx);
+}
+
+
+static void
+ngx_http_deskgate_broker_unpark(ngx_http_deskgate_ctx_t *ctx)
+{
     if (ctx->waiting) {
         ctx->waiting = 0;
         ngx_queue_remove(&ctx->waiter);
