@@ -49,6 +49,7 @@
 #define NGX_HTTP_DESKGATE_FILE_LIMIT     (4 * 1024 * 1024)
 #define NGX_HTTP_DESKGATE_CAPTURE_SIZE   65536
 #define NGX_HTTP_DESKGATE_REASON_SIZE    1024
+#define NGX_HTTP_DESKGATE_DRAINED_SIZE   65536
 #define NGX_HTTP_DESKGATE_TOKEN_SIZE     16384
 #define NGX_HTTP_DESKGATE_SIGNED_SIZE    1024
 #define NGX_HTTP_DESKGATE_OFFERS_MAX     16
@@ -345,6 +346,7 @@ struct ngx_http_deskgate_ctx_s {
     ngx_msec_t                      wait_until;
 
     ngx_http_deskgate_create_pt     create_request;
+    ngx_http_handler_pt             content_handler; /* while holding */
 
     ngx_uint_t                      status;      /* of the upstream's answer */
     ngx_str_t                       upstream_request_id;
@@ -365,6 +367,8 @@ struct ngx_http_deskgate_ctx_s {
     unsigned                        forwarded:1;
     unsigned                        answering:1; /* we send a refusal */
     unsigned                        replacing:1; /* nginx's own answer */
+    unsigned                        holding:1;   /* the broker's 401 */
+    unsigned                        resent:1;    /* with another token */
     unsigned                        capture_cut:1;
     unsigned                        remembered:1; /* in the replay table */
     unsigned                        leading:1;
@@ -433,9 +437,15 @@ ngx_int_t ngx_http_deskgate_translate(ngx_http_request_t *r,
 ngx_int_t ngx_http_deskgate_sign(ngx_http_request_t *r,
     ngx_http_deskgate_ctx_t *ctx);
 
+/* sign: all that leaves but the body, also when it leaves again */
+ngx_int_t ngx_http_deskgate_sent_build(ngx_http_request_t *r,
+    ngx_http_deskgate_ctx_t *ctx);
+
 /* body */
 ngx_int_t ngx_http_deskgate_request_body_filter(ngx_http_request_t *r,
     ngx_chain_t *in);
+ngx_uint_t ngx_http_deskgate_body_is_coming(ngx_http_request_t *r);
+ngx_int_t ngx_http_deskgate_drain_body(ngx_http_request_t *r);
 ngx_int_t ngx_http_deskgate_send_array(ngx_http_request_t *r,
     ngx_http_deskgate_ctx_t *ctx);
 
@@ -478,6 +488,15 @@ ngx_int_t ngx_http_deskgate_body_filter(ngx_http_request_t *r,
     ngx_chain_t *in);
 ngx_table_elt_t *ngx_http_deskgate_header_out(ngx_http_request_t *r,
     const ngx_str_t *name, const ngx_str_t *value);
+
+void ngx_http_deskgate_capture(ngx_http_deskgate_ctx_t *ctx,
+    ngx_chain_t *in);
+
+/* hold */
+ngx_uint_t ngx_http_deskgate_hold(ngx_http_request_t *r,
+    ngx_http_deskgate_ctx_t *ctx);
+ngx_int_t ngx_http_deskgate_hold_body(ngx_http_request_t *r,
+    ngx_http_deskgate_ctx_t *ctx, ngx_chain_t *in);
 
 /* record, trail */
 ngx_int_t ngx_http_deskgate_log_handler(ngx_http_request_t *r);

@@ -20,8 +20,6 @@ static ngx_int_t ngx_http_deskgate_told_request_id(ngx_http_request_t *r,
     ngx_http_deskgate_ctx_t *ctx);
 static ngx_int_t ngx_http_deskgate_no_store(ngx_http_request_t *r);
 static void ngx_http_deskgate_clock(ngx_http_request_t *r);
-static void ngx_http_deskgate_capture(ngx_http_request_t *r,
-    ngx_http_deskgate_ctx_t *ctx, ngx_chain_t *in);
 
 
 ngx_http_output_header_filter_pt  ngx_http_deskgate_next_header_filter;
@@ -56,10 +54,15 @@ ngx_http_deskgate_header_filter(ngx_http_request_t *r)
         return ngx_http_deskgate_next_header_filter(r);
     }
 
-    if (ctx && ctx->forwarded
-        && ngx_http_deskgate_observe_answer(r, ctx) != NGX_OK)
-    {
-        return NGX_ERROR;
+    if (ctx && ctx->forwarded) {
+
+        if (ngx_http_deskgate_observe_answer(r, ctx) != NGX_OK) {
+            return NGX_ERROR;
+        }
+
+        if (ngx_http_deskgate_hold(r, ctx)) {
+            return NGX_OK;
+        }
     }
 
     return ngx_http_deskgate_next_header_filter(r);
@@ -150,8 +153,12 @@ ngx_http_deskgate_body_filter(ngx_http_request_t *r, ngx_chain_t *in)
         return ngx_http_deskgate_replace_body(r, ctx, in);
     }
 
+    if (ctx->holding) {
+        return ngx_http_deskgate_hold_body(r, ctx, in);
+    }
+
     if (ctx->capture) {
-        ngx_http_deskgate_capture(r, ctx, in);
+        ngx_http_deskgate_capture(ctx, in);
     }
 
     return ngx_http_deskgate_next_body_filter(r, in);
@@ -347,9 +354,8 @@ ngx_http_deskgate_clock(ngx_http_request_t *r)
 }
 
 
-static void
-ngx_http_deskgate_capture(ngx_http_request_t *r, ngx_http_deskgate_ctx_t *ctx,
-    ngx_chain_t *in)
+void
+ngx_http_deskgate_capture(ngx_http_deskgate_ctx_t *ctx, ngx_chain_t *in)
 {
     size_t        n;
     ngx_buf_t    *b;

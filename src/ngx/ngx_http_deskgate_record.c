@@ -332,6 +332,7 @@ static void
 ngx_http_deskgate_record_upstream(ngx_http_request_t *r,
     ngx_http_deskgate_ctx_t *ctx, dg_record_t *record)
 {
+    ngx_uint_t                  i;
     ngx_http_upstream_state_t  *state;
 
     if (ctx->has_sent) {
@@ -359,11 +360,16 @@ ngx_http_deskgate_record_upstream(ngx_http_request_t *r,
     }
 
     state = r->upstream_states->elts;
-    state += r->upstream_states->nelts - 1;
+
+    for (i = 0; i < r->upstream_states->nelts; i++) {
+        /* one without a peer stands between what two handlers did */
+        record->upstream.attempts += (state[i].peer != NULL);
+    }
+
+    state += i - 1;
 
     record->upstream.request_id =
         ngx_http_deskgate_span(&ctx->upstream_request_id);
-    record->upstream.attempts = r->upstream_states->nelts;
     record->upstream.status = state->status;
     record->upstream.connect_ms = (ngx_msec_int_t) state->connect_time;
     record->upstream.header_ms = (ngx_msec_int_t) state->header_time;

@@ -58,9 +58,31 @@ ngx_http_deskgate_sign(ngx_http_request_t *r, ngx_http_deskgate_ctx_t *ctx)
         return rc;
     }
 
-    if (ngx_http_deskgate_strip_target(r, ctx) != NGX_OK
-        || ngx_http_deskgate_sent_init(r, ctx) != NGX_OK)
+    if (ngx_http_deskgate_strip_target(r, ctx) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    if (ctx->call.service->is_broker
+        && ngx_http_deskgate_send_array(r, ctx) != NGX_OK)
     {
+        return NGX_ERROR;
+    }
+
+    rc = ngx_http_deskgate_sent_build(r, ctx);
+
+    ctx->has_sent = (rc == NGX_OK);
+
+    return rc;
+}
+
+
+ngx_int_t
+ngx_http_deskgate_sent_build(ngx_http_request_t *r,
+    ngx_http_deskgate_ctx_t *ctx)
+{
+    ngx_int_t  rc;
+
+    if (ngx_http_deskgate_sent_init(r, ctx) != NGX_OK) {
         return NGX_ERROR;
     }
 
@@ -82,8 +104,6 @@ ngx_http_deskgate_sign(ngx_http_request_t *r, ngx_http_deskgate_ctx_t *ctx)
         ngx_http_deskgate_sent_add(ctx, "Host",
                                    ngx_http_deskgate_span(&ctx->host));
     }
-
-    ctx->has_sent = 1;
 
     return NGX_OK;
 }
@@ -224,10 +244,6 @@ ngx_http_deskgate_authorization(ngx_http_request_t *r,
 static ngx_int_t
 ngx_http_deskgate_inject(ngx_http_request_t *r, ngx_http_deskgate_ctx_t *ctx)
 {
-    if (ngx_http_deskgate_send_array(r, ctx) != NGX_OK) {
-        return NGX_ERROR;
-    }
-
     ngx_http_deskgate_sent_add(ctx, "Authorization",
                                ngx_http_deskgate_span(&ctx->injected));
 
