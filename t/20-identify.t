@@ -282,6 +282,12 @@ is(refusal_of($t, two('localhost', '//describeSessions')),
 is(refusal_of($t, two('localhost', '/describeNothing')), 'unknown_operation',
     'HTTP/2: no such route');
 
+my @heard = map { two('localhost', '/describeNothing', '-d', '{}')->{status} }
+    1 .. 20;
+
+is("@heard", join(' ', (404) x 20),
+    'HTTP/2: a refusal is heard, also when the body comes after the headers');
+
 
 # headers
 

@@ -10,6 +10,7 @@
 
 
 static void ngx_http_deskgate_body_done(ngx_http_request_t *r);
+static void ngx_http_deskgate_drained(ngx_http_request_t *r);
 static void ngx_http_deskgate_body_read_event(ngx_http_request_t *r);
 static ngx_int_t ngx_http_deskgate_inspect_start(
     ngx_http_deskgate_ctx_t *ctx);
@@ -83,6 +84,52 @@ ngx_http_deskgate_body_done(ngx_http_request_t *r)
     r->preserve_body = 1;
     r->write_event_handler = ngx_http_core_run_phases;
     ngx_http_core_run_phases(r);
+}
+
+
+/*
+ * Over HTTP/2 nginx answers a request whose body it does not want, and then
+ * resets the stream; a client that still sends may drop the answer with it,
+ * as curl does.  A small body is waited for, and a refusal heard.
+ */
+
+ngx_uint_t
+ngx_http_deskgate_body_is_coming(ngx_http_request_t *r)
+{
+    return ngx_http_deskgate_stream_is_open(r)
+           && r->request_body == NULL && !r->discard_body
+           && r->headers_in.content_length_n > 0
+           && r->headers_in.content_length_n
+              <= NGX_HTTP_DESKGATE_DRAINED_SIZE;
+}
+
+
+ngx_int_t
+ngx_http_deskgate_drain_body(ngx_http_request_t *r)
+{
+    ngx_int_t  rc;
+
+    rc = ngx_http_read_client_request_body(r, ngx_http_deskgate_drained);
+
+    if (rc >= NGX_HTTP_SPECIAL_RESPONSE) {
+        return rc;
+    }
+
+    /* the reader counted the request once more */
+    ngx_http_finalize_request(r, NGX_DONE);
+
+    return NGX_DONE;
+}
+
+
+static void
+ngx_http_deskgate_drained(ngx_http_request_t *r)
+{
+    ngx_int_t  rc;
+
+    rc = ngx_http_deskgate_refuse(r, ngx_http_deskgate_get_ctx(r));
+
+    ngx_http_finalize_request(r, rc);
 }
 
 

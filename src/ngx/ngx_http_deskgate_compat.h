@@ -28,6 +28,14 @@
 #define ngx_http_deskgate_upstream_caches(u)  0
 #endif
 
+/* a client's stream that has not ended yet */
+#if (NGX_HTTP_V2)
+#define ngx_http_deskgate_stream_is_open(r)                                   \
+    ((r)->stream && !(r)->stream->in_closed)
+#else
+#define ngx_http_deskgate_stream_is_open(r)   0
+#endif
+
 #if (NGX_HTTP_SSL)
 #define ngx_http_deskgate_upstream_tls(u)     ((u)->ssl)
 #define ngx_http_deskgate_upstream_verify(u)  ((u)->conf->ssl_verify)

@@ -142,6 +142,10 @@ ngx_http_deskgate_stop(ngx_http_request_t *r, ngx_http_deskgate_ctx_t *ctx,
         return rc;
     }
 
+    if (ngx_http_deskgate_body_is_coming(r)) {
+        return ngx_http_deskgate_drain_body(r);
+    }
+
     rc = ngx_http_deskgate_refuse(r, ctx);
 
     ngx_http_finalize_request(r, rc);
