@@ -132,10 +132,18 @@ foreach my $form (@forms) {
     both($form, 8115, request($form), status => 403,
         type => 'AccessDeniedException', refusal => 'forbidden');
 
-    http_request(form_request($form), port => 8116);
+    is(http_request(form_request($form), port => 8116)->{status},
+        200, "$form: the bucket holds one call");
 
     both($form, 8116, request($form), status => status_of($form, 'throttled'),
         type => type_of($form, 'throttled'), refusal => 'throttled');
+
+    my $again = http_request(form_request($form), port => 8116);
+
+    cmp_ok(header($again, 'Retry-After') || 0, '>', 3500,
+        "$form: a throttled caller is told when");
+    cmp_ok(header($again, 'x-amz-retry-after') || 0, '>', 3_500_000,
+        "$form: in milliseconds too");
 }
 
 http_request(form_request('broker'), port => 8112);

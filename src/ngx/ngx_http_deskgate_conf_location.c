@@ -7,6 +7,8 @@
 #include "ngx_http_deskgate.h"
 
 
+static const dg_service_t *ngx_http_deskgate_service_named(
+    ngx_http_deskgate_main_conf_t *mcf, const ngx_str_t *name);
 static ngx_uint_t ngx_http_deskgate_is_offered(const ngx_array_t *offers,
     const dg_service_t *service);
 static ngx_int_t ngx_http_deskgate_offer_param(ngx_conf_t *cf,
@@ -44,7 +46,7 @@ ngx_http_deskgate_conf_service(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
     ngx_str_t                      *value;
     ngx_uint_t                      i;
-    dg_service_t                  **service;
+    const dg_service_t             *service;
     ngx_http_deskgate_offer_t      *offer;
     ngx_http_deskgate_loc_conf_t   *lcf = conf;
     ngx_http_deskgate_srv_conf_t   *scf;
@@ -71,17 +73,9 @@ ngx_http_deskgate_conf_service(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         return NGX_CONF_ERROR;
     }
 
-    service = mcf->services.elts;
+    service = ngx_http_deskgate_service_named(mcf, &value[1]);
 
-    for (i = 0; i < mcf->services.nelts; i++) {
-        if (dg_span_equal(service[i]->name,
-                          ngx_http_deskgate_span(&value[1])))
-        {
-            break;
-        }
-    }
-
-    if (i == mcf->services.nelts) {
+    if (service == NULL) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                            "no model \"%V.json\" in \"%V\"", &value[1],
                            &mcf->models);
@@ -100,7 +94,7 @@ ngx_http_deskgate_conf_service(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         return "offers too many services";
     }
 
-    if (ngx_http_deskgate_is_offered(lcf->offers, service[i])) {
+    if (ngx_http_deskgate_is_offered(lcf->offers, service)) {
         return "names a service that this location has already";
     }
 
@@ -110,7 +104,7 @@ ngx_http_deskgate_conf_service(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     }
 
     ngx_memzero(offer, sizeof(ngx_http_deskgate_offer_t));
-    offer->service = service[i];
+    offer->service = service;
 
     for (i = 2; i < cf->args->nelts; i++) {
         if (ngx_http_deskgate_offer_param(cf, offer, &value[i]) != NGX_OK) {
@@ -136,6 +130,25 @@ ngx_http_deskgate_conf_service(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     }
 
     return NGX_CONF_OK;
+}
+
+
+static const dg_service_t *
+ngx_http_deskgate_service_named(ngx_http_deskgate_main_conf_t *mcf,
+    const ngx_str_t *name)
+{
+    ngx_uint_t       i;
+    dg_service_t   **service;
+
+    service = mcf->services.elts;
+
+    for (i = 0; i < mcf->services.nelts; i++) {
+        if (dg_span_equal(service[i]->name, ngx_http_deskgate_span(name))) {
+            return service[i];
+        }
+    }
+
+    return NULL;
 }
 
 

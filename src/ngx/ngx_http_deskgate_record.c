@@ -12,6 +12,8 @@
 #define NGX_HTTP_DESKGATE_ANSWER_HEADERS    64
 
 
+static void ngx_http_deskgate_never_let_go(ngx_http_request_t *r,
+    ngx_http_deskgate_ctx_t *ctx);
 static void ngx_http_deskgate_record_event(ngx_http_request_t *r,
     ngx_http_deskgate_ctx_t *ctx, dg_record_t *record);
 static void ngx_http_deskgate_record_client(ngx_http_request_t *r,
@@ -67,6 +69,8 @@ ngx_http_deskgate_log_handler(ngx_http_request_t *r)
 
     ctx->recorded = 1;
 
+    ngx_http_deskgate_never_let_go(r, ctx);
+
     if (dg_random_uuid(ngx_http_deskgate_worker.crypto, event_id) != DG_OK) {
         ngx_memcpy(event_id, ctx->request_id, DG_RECORD_EVENT_ID_SIZE);
     }
@@ -86,6 +90,31 @@ ngx_http_deskgate_log_handler(ngx_http_request_t *r)
     ngx_http_deskgate_trail_append(lcf->trail, &record, r->connection->log);
 
     return NGX_OK;
+}
+
+
+/*
+ * A call that ended before it was let go, without an answer of ours, was not
+ * allowed: its client went away, or nginx gave up.
+ */
+
+static void
+ngx_http_deskgate_never_let_go(ngx_http_request_t *r,
+    ngx_http_deskgate_ctx_t *ctx)
+{
+    const dg_refusal_info_t  *info;
+
+    if (ctx->forwarded || ctx->observing || ctx->refusal != DG_ALLOWED
+        || r->headers_out.status < NGX_HTTP_BAD_REQUEST)
+    {
+        return;
+    }
+
+    ctx->refusal = dg_refusal_from_status(r->headers_out.status);
+    info = dg_refusal_info(ctx->refusal);
+
+    ctx->error_code = dg_span_cstr(info->aws_code);
+    ctx->message = dg_span_cstr(info->text);
 }
 
 
@@ -197,7 +226,8 @@ ngx_http_deskgate_record_outcome(ngx_http_request_t *r,
     if (r->connection->error || r->connection->timedout
         || record->status == NGX_HTTP_CLIENT_CLOSED_REQUEST)
     {
-        record->aborted = ctx->body_reading ? DG_RECORD_DURING_REQUEST
+        record->aborted = ctx->body_reading || !ctx->started
+                          ? DG_RECORD_DURING_REQUEST
                           : r->header_sent ? DG_RECORD_DURING_RESPONSE
                           : DG_RECORD_DURING_UPSTREAM;
     }
