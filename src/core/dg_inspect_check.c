@@ -416,8 +416,10 @@ check_enum(dg_inspect_t *in, const dg_shape_t *shape, dg_span_t text,
 static bool
 is_surely_within(const dg_shape_t *shape, size_t bytes)
 {
+    size_t  least = (bytes + 3) / 4;
+
     return (!shape->has_max || (double) bytes <= shape->max)
-           && (!shape->has_min || (double) ((bytes + 3) / 4) >= shape->min);
+           && (!shape->has_min || (double) least >= shape->min);
 }
 
 

@@ -289,7 +289,7 @@ dg_model_build_operations(dg_model_build_t *b)
         return err;
     }
 
-    if (count == 0) {
+    if (count == 0 || nodes == NULL) {
         return DG_MODEL_FAIL(b, DG_ERR_INVALID, b->model,
                              "the model has no operation");
     }

@@ -580,12 +580,13 @@ explain_call(policy_tool_t *tool, policy_call_t *call)
 static int
 command_explain(policy_tool_t *tool, int argc, char **argv)
 {
-    words_t           words = { argc, argv, 0, NULL };
-    bool              bad = false;
-    policy_call_t    *call = calloc(1, sizeof(*call));
-    dg_policy_form_t  form = DG_POLICY_IDENTITY;
+    words_t               words = { argc, argv, 0, NULL };
+    bool                  bad = false;
+    static policy_call_t  space;  /* more than a stack should hold */
+    policy_call_t        *call = &space;
+    dg_policy_form_t      form = DG_POLICY_IDENTITY;
 
-    for (words.at = 0; call != NULL && words.at < argc && !bad; words.at++) {
+    for (words.at = 0; words.at < argc && !bad; words.at++) {
 
         if (common_option(tool, &words, &bad)
             || form_option(&words, &form, &bad)
@@ -602,7 +603,7 @@ command_explain(policy_tool_t *tool, int argc, char **argv)
         }
     }
 
-    if (call == NULL || bad) {
+    if (bad) {
         return 2;
     }
 
