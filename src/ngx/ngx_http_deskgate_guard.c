@@ -142,7 +142,7 @@ ngx_http_deskgate_guard_start(ngx_http_request_t *r, ngx_uint_t was_sent)
 
     if (r != r->main) {
         return "a subrequest would take the call's credentials elsewhere; "
-               "remove mirror, auth_request or what else makes it";
+               "remove mirror or what else makes it";
     }
 
     ctx = ngx_http_deskgate_get_ctx(r);
