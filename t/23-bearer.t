@@ -322,6 +322,13 @@ my $bad = altered($good);
 refused('token_signature', "a refusal, $_", $bad) foreach 'new', 'known';
 allowed('does not touch the good one', $good);
 
+my @claimed = map { record_of($t, bearer($bad)) } 1, 2;
+
+is($_->{userIdentity}{principalId}, undef, 'a refused bearer is nobody')
+    foreach @claimed;
+like($JSON->encode($claimed[0]{additionalEventData}{deskgate}{claimed} || {}),
+    qr/alice/, 'whom the token claims is beside, also when it is known');
+
 my $soon = token('rsa', nbf => time + 2);
 
 refused('token_early', 'not yet', $soon);

@@ -423,6 +423,37 @@ find_issuer(const dg_token_rules_t *rules, const dg_json_t *claims)
 }
 
 
+/* Up to the issuer, whose name is in the claims; nothing is verified. */
+static dg_refusal_t
+read_token(const dg_token_rules_t *rules, dg_span_t token, dg_arena_t *arena,
+    dg_caller_t *caller, size_t *which, dg_jws_t *jws)
+{
+    dg_refusal_t  refusal;
+
+    *caller = (dg_caller_t) { .kind = DG_CALLER_JWT };
+    *which = rules->issuer_count;
+    refusal = dg_jws_parse(arena, token, jws);
+
+    if (refusal == DG_ALLOWED) {
+        refusal = dg_jws_claims(arena, jws);
+    }
+
+    if (refusal != DG_ALLOWED) {
+        return refusal;
+    }
+
+    *which = find_issuer(rules, jws->claims);
+
+    if (*which == rules->issuer_count) {
+        return DG_REFUSE_TOKEN_ISSUER;
+    }
+
+    claim_identity(rules->issuers[*which].issuer, jws->claims, caller);
+
+    return DG_ALLOWED;
+}
+
+
 dg_refusal_t
 dg_token_verify(const dg_token_rules_t *rules, dg_span_t token,
     dg_arena_t *arena, dg_caller_t *caller, size_t *which)
@@ -432,27 +463,14 @@ dg_token_verify(const dg_token_rules_t *rules, dg_span_t token,
     dg_refusal_t              refusal;
     const dg_token_issuer_t  *from;
 
-    *caller = (dg_caller_t) { .kind = DG_CALLER_JWT };
     which = which ? which : &index;
-    *which = rules->issuer_count;
-    refusal = dg_jws_parse(arena, token, &jws);
-
-    if (refusal == DG_ALLOWED) {
-        refusal = dg_jws_claims(arena, &jws);
-    }
+    refusal = read_token(rules, token, arena, caller, which, &jws);
 
     if (refusal != DG_ALLOWED) {
         return refusal;
     }
 
-    *which = find_issuer(rules, jws.claims);
-
-    if (*which == rules->issuer_count) {
-        return DG_REFUSE_TOKEN_ISSUER;
-    }
-
     from = &rules->issuers[*which];
-    claim_identity(from->issuer, jws.claims, caller);
 
     if (!(jws.algorithm & from->issuer->algorithms)) {
         return DG_REFUSE_TOKEN_ALGORITHM;
@@ -467,4 +485,15 @@ dg_token_verify(const dg_token_rules_t *rules, dg_span_t token,
     return refusal == DG_ALLOWED
            ? dg_issuer_check(from->issuer, &jws, rules, arena, caller)
            : refusal;
+}
+
+
+void
+dg_token_claimed(const dg_token_rules_t *rules, dg_span_t token,
+    dg_arena_t *arena, dg_caller_t *caller)
+{
+    size_t    which;
+    dg_jws_t  jws;
+
+    (void) read_token(rules, token, arena, caller, &which, &jws);
 }

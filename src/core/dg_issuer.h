@@ -130,6 +130,13 @@ DG_MUST_USE dg_refusal_t dg_issuer_check(const dg_issuer_t *issuer,
 DG_MUST_USE dg_refusal_t dg_token_verify(const dg_token_rules_t *rules,
     dg_span_t token, dg_arena_t *arena, dg_caller_t *caller, size_t *which);
 
+/*
+ * What a token claims, for the record of one that is known to be refused:
+ * *caller as dg_token_verify() leaves it on refusal.  Nothing is verified.
+ */
+void dg_token_claimed(const dg_token_rules_t *rules, dg_span_t token,
+    dg_arena_t *arena, dg_caller_t *caller);
+
 /* Bytes of text percent-encoded for a part of a deskgate ARN (see above). */
 void dg_write_arn_part(dg_writer_t *w, dg_span_t text);
 

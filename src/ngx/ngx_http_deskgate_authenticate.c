@@ -117,18 +117,23 @@ ngx_http_deskgate_authenticate_bearer(ngx_http_request_t *r,
         return NGX_ERROR;
     }
 
-    if (dg_token_cache_find(cache, &key, now, &ctx->arena, &ctx->caller,
-                            &refusal))
-    {
-        return refusal == DG_ALLOWED
-               ? NGX_OK : ngx_http_deskgate_refused(ctx, refusal, NULL);
-    }
-
     ngx_memzero(&rules, sizeof(dg_token_rules_t));
 
     rules.issuers = ctx->lcf->token_issuers;
     rules.issuer_count = ctx->lcf->issuers->nelts;
     rules.now = now;
+
+    if (dg_token_cache_find(cache, &key, now, &ctx->arena, &ctx->caller,
+                            &refusal))
+    {
+        if (refusal == DG_ALLOWED) {
+            return NGX_OK;
+        }
+
+        dg_token_claimed(&rules, ctx->bearer, &ctx->arena, &ctx->caller);
+
+        return ngx_http_deskgate_refused(ctx, refusal, NULL);
+    }
 
     refusal = dg_token_verify(&rules, ctx->bearer, &ctx->arena, &ctx->caller,
                               &which);

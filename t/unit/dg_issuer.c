@@ -195,6 +195,11 @@ issuers(void)
     ok(!caller.verified, "is not verified");
     is_span(caller.subject, DG_SPAN("alice"), "what is claimed is told");
 
+    caller = (dg_caller_t) { .verified = true };
+    dg_token_claimed(&rules, token, jwt_fresh(), &caller);
+    is_span(caller.subject, DG_SPAN("alice"), "and without a look at keys");
+    ok(!caller.verified, "as no more than a claim");
+
     rules.issuer_count = 0;
     is_int(dg_token_verify(&rules, token, jwt_fresh(), &caller, NULL),
            DG_REFUSE_TOKEN_ISSUER, "no issuers at all");
