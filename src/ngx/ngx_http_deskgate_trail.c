@@ -22,6 +22,7 @@ typedef struct {
 } ngx_http_deskgate_trail_file_t;
 
 
+static void ngx_http_deskgate_trail_clear(ngx_cycle_t *cycle);
 static ngx_int_t ngx_http_deskgate_trail_start(ngx_cycle_t *cycle,
     ngx_http_deskgate_trail_file_t *file);
 static ngx_int_t ngx_http_deskgate_trail_open(
@@ -35,10 +36,13 @@ static void ngx_http_deskgate_trail_trouble(
 static void ngx_http_deskgate_trail_tell(void);
 static void ngx_http_deskgate_trail_reopen(
     ngx_http_deskgate_trail_file_t *file, ngx_log_t *log);
+static void ngx_http_deskgate_trail_lost(
+    ngx_http_deskgate_trail_file_t *file, ngx_log_t *log);
 
 
 static ngx_http_deskgate_trail_file_t  *ngx_http_deskgate_trail_files;
 static ngx_uint_t                       ngx_http_deskgate_trail_count;
+static ngx_msec_t                       ngx_http_deskgate_trail_interval;
 static ngx_event_t                      ngx_http_deskgate_trail_event;
 static ngx_connection_t                 ngx_http_deskgate_trail_dummy;
 
@@ -99,10 +103,16 @@ ngx_http_deskgate_trail_init_worker(ngx_cycle_t *cycle,
 
     trails = mcf->trails.elts;
     ngx_http_deskgate_trail_count = mcf->trails.nelts;
+    ngx_http_deskgate_trail_interval = NGX_HTTP_DESKGATE_TRAIL_FLUSH;
+
+    ngx_http_deskgate_trail_clear(cycle);
 
     for (i = 0; i < mcf->trails.nelts; i++) {
         file = &ngx_http_deskgate_trail_files[i];
         file->conf = trails[i];
+
+        ngx_http_deskgate_trail_interval =
+            ngx_min(ngx_http_deskgate_trail_interval, trails[i]->flush);
 
         if (ngx_http_deskgate_trail_start(cycle, file) != NGX_OK) {
             return NGX_ERROR;
@@ -122,9 +132,41 @@ ngx_http_deskgate_trail_init_worker(ngx_cycle_t *cycle,
     /* it must not keep a worker from a graceful end */
     ngx_http_deskgate_trail_event.cancelable = 1;
 
-    ngx_add_timer(&ngx_http_deskgate_trail_event, trails[0]->flush);
+    ngx_add_timer(&ngx_http_deskgate_trail_event,
+                  ngx_http_deskgate_trail_interval);
 
     return NGX_OK;
+}
+
+
+/*
+ * What workers before this one said of their trails, and workers that are
+ * not there any more since there are fewer, stops no call.
+ */
+
+static void
+ngx_http_deskgate_trail_clear(ngx_cycle_t *cycle)
+{
+    ngx_uint_t        i;
+    dg_counters_t    *counters;
+    ngx_core_conf_t  *ccf;
+
+    counters = ngx_http_deskgate_counters();
+
+    dg_trail_failing_set(counters, ngx_worker, false);
+
+    if (ngx_worker != 0) {
+        return;
+    }
+
+    ccf = (ngx_core_conf_t *) ngx_get_conf(cycle->conf_ctx, ngx_core_module);
+
+    for (i = ngx_max(ccf->worker_processes, 1);
+         i < DG_COUNTERS_WORKERS_MAX;
+         i++)
+    {
+        dg_trail_failing_set(counters, i, false);
+    }
 }
 
 
@@ -255,9 +297,9 @@ ngx_http_deskgate_trail_timer(ngx_event_t *ev)
         }
     }
 
-    if (!ngx_exiting) {
-        ngx_add_timer(ev, ngx_http_deskgate_trail_files[0].conf->flush);
-    }
+    /* also while ending: that may take as long as a client likes */
+
+    ngx_add_timer(ev, ngx_http_deskgate_trail_interval);
 }
 
 
@@ -418,6 +460,29 @@ ngx_http_deskgate_trail_reopen(ngx_http_deskgate_trail_file_t *file,
 }
 
 
+/* What could not be written until the end is gone; that is said. */
+
+static void
+ngx_http_deskgate_trail_lost(ngx_http_deskgate_trail_file_t *file,
+    ngx_log_t *log)
+{
+    unsigned  lost;
+
+    lost = file->batch.records[0] + file->batch.records[1];
+
+    if (lost == 0) {
+        return;
+    }
+
+    dg_count(ngx_http_deskgate_counters(), DG_COUNT_TRAIL_LOST, lost);
+
+    ngx_log_error(NGX_LOG_CRIT, log, 0,
+                  "deskgate: %ui records were lost: trail \"%V\" could not "
+                  "be written before the worker ended",
+                  (ngx_uint_t) lost, &file->conf->name);
+}
+
+
 void
 ngx_http_deskgate_trail_exit_worker(ngx_cycle_t *cycle)
 {
@@ -428,6 +493,7 @@ ngx_http_deskgate_trail_exit_worker(ngx_cycle_t *cycle)
         file = &ngx_http_deskgate_trail_files[i];
 
         ngx_http_deskgate_trail_write(file, cycle->log);
+        ngx_http_deskgate_trail_lost(file, cycle->log);
 
         if (file->fd != NGX_INVALID_FILE
             && ngx_close_file(file->fd) == NGX_FILE_ERROR)
