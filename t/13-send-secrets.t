@@ -158,7 +158,10 @@ my @credentials = map { [$_, 'smuggled'] } qw/Cookie Proxy-Authorization
 my @encodings = (['Accept-Encoding', 'gzip, smuggled'],
     ['Range', 'bytes=0-smuggled'], ['If-Range', 'smuggled']);
 
-foreach my $header (@identity, @credentials, @encodings) {
+my @lengths = map { [$_, 'smuggled'] } qw/Content_Length Transfer_Encoding
+    Content_Type/;
+
+foreach my $header (@identity, @credentials, @encodings, @lengths) {
     my ($name) = @$header;
     my $answer = http_request(method => 'POST', body => '{}',
         headers => [$host, @operation, $bearer, $header]);

@@ -19,6 +19,7 @@
 
 static ngx_int_t ngx_http_deskgate_broker_look(ngx_http_request_t *r,
     ngx_http_deskgate_ctx_t *ctx);
+static ngx_uint_t ngx_http_deskgate_client_has_gone(ngx_http_request_t *r);
 static bool ngx_http_deskgate_process_alive(void *ctx, int32_t pid);
 static ngx_int_t ngx_http_deskgate_broker_fetch(ngx_http_request_t *r,
     ngx_http_deskgate_ctx_t *ctx);
@@ -51,17 +52,35 @@ ngx_http_deskgate_broker_token(ngx_http_request_t *r,
         }
 
         ctx->fetch = NULL;
-        return fetch->result;
+
+        return ngx_http_deskgate_client_has_gone(r)
+               ? NGX_HTTP_CLIENT_CLOSED_REQUEST : fetch->result;
     }
 
     if (ctx->injected.len) {
         return NGX_OK;
     }
 
+    if (ctx->wait_until && ngx_http_deskgate_client_has_gone(r)) {
+        return NGX_HTTP_CLIENT_CLOSED_REQUEST;
+    }
+
     /* what came first has woken us: the other may not come later */
     ngx_http_deskgate_broker_unpark(ctx);
 
     return ngx_http_deskgate_broker_look(r, ctx);
+}
+
+
+/*
+ * While it waited nobody looked.  A call that nobody waits for any more is
+ * not sent, as it would not be if the client left a moment later.
+ */
+
+static ngx_uint_t
+ngx_http_deskgate_client_has_gone(ngx_http_request_t *r)
+{
+    return r->connection->error || r->connection->read->pending_eof;
 }
 
 

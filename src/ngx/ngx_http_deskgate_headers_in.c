@@ -35,6 +35,10 @@ static const ngx_http_deskgate_header_rule_t
     { ngx_string("x-amz-"), 1 },
     { ngx_string("x-deskgate-"), 1 },
 
+    /* proxy says the length of what it sends */
+    { ngx_string("content-length"), 0 },
+    { ngx_string("transfer-encoding"), 0 },
+
     /* identity of the client, which a proxy in front may set, not a client */
     { ngx_string("forwarded"), 0 },
     { ngx_string("via"), 0 },
