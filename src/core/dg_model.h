@@ -162,7 +162,7 @@ struct dg_service_s {
     dg_span_t           api_version;
     dg_span_t           target_prefix;
     dg_span_t           event_source;  /* "workspaces.amazonaws.com" */
-    dg_span_t           endpoint;      /* "workspaces.${region}.amazonaws.com" */
+    dg_span_t           endpoint;      /* "NAME.${region}.amazonaws.com" */
     dg_span_t           namespace_name;
     dg_protocol_t       protocol;      /* the first that it speaks */
     bool                speaks_cbor;
