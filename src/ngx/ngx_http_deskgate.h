@@ -510,6 +510,7 @@ ngx_uint_t ngx_http_deskgate_trail_failing(void);
 /* log */
 ngx_int_t ngx_http_deskgate_post_read_handler(ngx_http_request_t *r);
 ngx_uint_t ngx_http_deskgate_had_phases(ngx_http_request_t *r);
+void ngx_http_deskgate_redact_log(ngx_http_request_t *r);
 ngx_str_t ngx_http_deskgate_redacted_target(ngx_http_request_t *r);
 
 /* conf */

@@ -111,6 +111,7 @@ ngx_http_deskgate_replace_header(ngx_http_request_t *r,
         ngx_http_deskgate_forget(ctx);
     }
 
+    ngx_http_deskgate_redact_log(r);
     ngx_http_deskgate_log_refusal(r, ctx);
 
     r->headers_out.status = r->err_status;

@@ -40,6 +40,15 @@ ngx_http_deskgate_had_phases(ngx_http_request_t *r)
 }
 
 
+/* For what is said of a request that has no phases. */
+
+void
+ngx_http_deskgate_redact_log(ngx_http_request_t *r)
+{
+    r->log_handler = ngx_http_deskgate_log_error;
+}
+
+
 static u_char *
 ngx_http_deskgate_log_error(ngx_http_request_t *r, ngx_http_request_t *sr,
     u_char *buf, size_t len)
