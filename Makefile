@@ -169,7 +169,7 @@ quick:
 test-asan: packages-run-test modules-asan modules tools
 	@DESKGATE_ASAN=1 .ci/prove
 
-check: packages-test-check modules
+check: packages-test-check modules pages
 	@.ci/check
 
 vectors: packages judges
