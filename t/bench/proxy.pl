@@ -25,7 +25,7 @@ my $connections = 32;
 my %key = (access_key => 'AKIABENCHMARKCALLER1',
     secret_key => 'secretOfTheBenchmark0123456789abcdefghij');
 
-$ENV{DESKGATE_LOG_LEVEL} ||= "warn";
+$ENV{DESKGATE_LOG_LEVEL} ||= "notice";
 
 my $t = Deskgate->new();
 
