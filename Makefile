@@ -169,7 +169,7 @@ quick:
 test-asan: packages-run-test modules-asan modules tools
 	@DESKGATE_ASAN=1 .ci/prove
 
-check: packages-test-check modules pages
+check: packages-test-check modules tools pages
 	@.ci/check
 
 vectors: packages judges
