@@ -365,6 +365,7 @@ struct ngx_http_deskgate_ctx_s {
     unsigned                        decided:1;
     unsigned                        has_sent:1;  /* `sent` is to be compared */
     unsigned                        forwarded:1;
+    unsigned                        went_out:1;  /* an upstream had it */
     unsigned                        answering:1; /* we send a refusal */
     unsigned                        replacing:1; /* nginx's own answer */
     unsigned                        holding:1;   /* the broker's 401 */

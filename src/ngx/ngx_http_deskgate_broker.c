@@ -409,6 +409,7 @@ ngx_http_deskgate_broker_failed(ngx_http_request_t *r,
     ngx_http_deskgate_ctx_t *ctx, const char *reason)
 {
     int64_t         retry;
+    dg_err_t        err;
     dg_cache_key_t  key;
 
     dg_count(ngx_http_deskgate_counters(), DG_COUNT_FETCH_FAILED, 1);
@@ -418,17 +419,15 @@ ngx_http_deskgate_broker_failed(ngx_http_request_t *r,
                              NGX_HTTP_DESKGATE_TOKEN_RETRIES);
 
     ngx_http_deskgate_zone_lock();
+    err = dg_cache_fail(ngx_http_deskgate_cache(), &key, ctx->lease,
+                        ngx_current_msec + retry,
+                        DG_REFUSE_BROKER_TOKEN_UNAVAILABLE);
+    ngx_http_deskgate_zone_unlock();
 
-    if (dg_cache_fail(ngx_http_deskgate_cache(), &key, ctx->lease,
-                      ngx_current_msec + retry,
-                      DG_REFUSE_BROKER_TOKEN_UNAVAILABLE)
-        != DG_OK)
-    {
+    if (err != DG_OK) {
         ngx_log_debug0(NGX_LOG_DEBUG_HTTP, r->connection->log, 0,
                        "deskgate: another request has the lease by now");
     }
-
-    ngx_http_deskgate_zone_unlock();
 
     ctx->leading = 0;
     ngx_http_deskgate_broker_wake_waiting();

@@ -107,7 +107,9 @@ ngx_http_deskgate_replace_header(ngx_http_request_t *r,
 
     /* nothing went out: the same signature may come again */
 
-    if (r->upstream == NULL || !r->upstream->request_sent) {
+    if (!ctx->went_out
+        && (r->upstream == NULL || !r->upstream->request_sent))
+    {
         ngx_http_deskgate_forget(ctx);
     }
 
@@ -200,10 +202,14 @@ ngx_http_deskgate_observe_answer(ngx_http_request_t *r,
         return NGX_OK;
     }
 
-    /* it did not execute the call: the same signature may come again */
+    /*
+     * It did not execute the call: the same signature may come again.  An
+     * error page with that status says nothing of the kind.
+     */
 
-    if (ctx->status == NGX_HTTP_TOO_MANY_REQUESTS
-        || ctx->status == NGX_HTTP_SERVICE_UNAVAILABLE)
+    if (r->upstream && r->upstream->headers_in.status_n == ctx->status
+        && (ctx->status == NGX_HTTP_TOO_MANY_REQUESTS
+            || ctx->status == NGX_HTTP_SERVICE_UNAVAILABLE))
     {
         ngx_http_deskgate_forget(ctx);
     }

@@ -60,6 +60,7 @@ ngx_http_deskgate_guarded_content(ngx_http_request_t *r)
     const char                   *reason;
     ngx_uint_t                    was_sent;
     ngx_http_upstream_t          *u;
+    ngx_http_deskgate_ctx_t      *ctx;
     ngx_http_core_loc_conf_t     *clcf;
     ngx_http_deskgate_create_pt  *create;
 
@@ -67,6 +68,11 @@ ngx_http_deskgate_guarded_content(ngx_http_request_t *r)
 
     /* of the location that an error page or a named location took over from */
     was_sent = r->upstream && r->upstream->request_sent;
+    ctx = ngx_http_deskgate_get_ctx(r);
+
+    if (was_sent && ctx) {
+        ctx->went_out = 1;
+    }
 
     /*
      * The body was read already, so proxy's handler would start the upstream
@@ -259,8 +265,8 @@ ngx_http_deskgate_guard_fail(ngx_http_request_t *r, dg_refusal_t refusal,
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    if (r != r->main) {
-        /* the call itself goes on */
+    if (r != r->main || r->post_action) {
+        /* the call itself goes on, or was answered */
         ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,
                       "deskgate stopped a subrequest: %s", reason);
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
@@ -269,7 +275,10 @@ ngx_http_deskgate_guard_fail(ngx_http_request_t *r, dg_refusal_t refusal,
     ctx = ngx_http_deskgate_get_ctx(r);
 
     if (ctx && ctx->refusal == DG_ALLOWED) {
-        ngx_http_deskgate_forget(ctx);
+        if (!ctx->went_out) {
+            ngx_http_deskgate_forget(ctx);
+        }
+
         (void) ngx_http_deskgate_refused(ctx, refusal, reason);
     }
 

@@ -9,8 +9,10 @@
 #include "ngx_http_deskgate.h"
 
 
-static ngx_int_t ngx_http_deskgate_begin(ngx_http_request_t *r,
+static void ngx_http_deskgate_begin(ngx_http_request_t *r,
     ngx_http_deskgate_ctx_t *ctx);
+static ngx_uint_t ngx_http_deskgate_observes(ngx_http_request_t *r,
+    ngx_http_deskgate_loc_conf_t *lcf);
 static ngx_int_t ngx_http_deskgate_stop(ngx_http_request_t *r,
     ngx_http_deskgate_ctx_t *ctx, ngx_int_t rc);
 static ngx_int_t ngx_http_deskgate_intend(ngx_http_request_t *r,
@@ -61,10 +63,7 @@ ngx_http_deskgate_access_handler(ngx_http_request_t *r)
             return NGX_HTTP_INTERNAL_SERVER_ERROR;
         }
 
-        rc = ngx_http_deskgate_begin(r, ctx);
-        if (rc != NGX_OK) {
-            return rc;
-        }
+        ngx_http_deskgate_begin(r, ctx);
     }
 
     if (ctx->answering) {
@@ -93,6 +92,10 @@ ngx_http_deskgate_access_handler(ngx_http_request_t *r)
             continue;
         }
 
+        if (rc == NGX_ERROR && ctx->observing) {
+            rc = ngx_http_deskgate_refused(ctx, DG_REFUSE_INTERNAL, NULL);
+        }
+
         if (rc == NGX_DECLINED && ctx->observing) {
             continue;
         }
@@ -104,25 +107,26 @@ ngx_http_deskgate_access_handler(ngx_http_request_t *r)
 }
 
 
-static ngx_int_t
+static void
 ngx_http_deskgate_begin(ngx_http_request_t *r, ngx_http_deskgate_ctx_t *ctx)
+{
+    ctx->started = 1;
+    ctx->refusal = DG_ALLOWED;
+    ctx->observing = ngx_http_deskgate_observes(r, ctx->lcf);
+}
+
+
+/* A value that is neither of the two, or none, is the safe one. */
+
+static ngx_uint_t
+ngx_http_deskgate_observes(ngx_http_request_t *r,
+    ngx_http_deskgate_loc_conf_t *lcf)
 {
     ngx_str_t  mode;
 
-    if (ctx->lcf->mode) {
-        if (ngx_http_complex_value(r, ctx->lcf->mode, &mode) != NGX_OK) {
-            return NGX_HTTP_INTERNAL_SERVER_ERROR;
-        }
-
-        /* a variable's value that is neither is the safe one of the two */
-        ctx->observing = (mode.len == 7
-                          && ngx_strncmp(mode.data, "observe", 7) == 0);
-    }
-
-    ctx->started = 1;
-    ctx->refusal = DG_ALLOWED;
-
-    return NGX_OK;
+    return lcf->mode
+           && ngx_http_complex_value(r, lcf->mode, &mode) == NGX_OK
+           && mode.len == 7 && ngx_strncmp(mode.data, "observe", 7) == 0;
 }
 
 
@@ -139,6 +143,12 @@ ngx_http_deskgate_stop(ngx_http_request_t *r, ngx_http_deskgate_ctx_t *ctx,
 
     } else if (rc != NGX_DECLINED) {
         /* a status of nginx's own; the filter gives it the service's form */
+
+        while (ngx_http_deskgate_steps[ctx->step].run) {
+            /* an error page is not where the call goes on */
+            ctx->step++;
+        }
+
         return rc;
     }
 
@@ -206,7 +216,8 @@ ngx_http_deskgate_let_go(ngx_http_request_t *r, ngx_http_deskgate_ctx_t *ctx)
 ngx_int_t
 ngx_http_deskgate_preaccess_handler(ngx_http_request_t *r)
 {
-    ngx_http_deskgate_ctx_t  *ctx;
+    ngx_http_deskgate_ctx_t       *ctx;
+    ngx_http_deskgate_loc_conf_t  *lcf;
 
     if (ngx_http_deskgate_fetch_of(r)) {
         ngx_http_deskgate_guard(r);
@@ -215,7 +226,19 @@ ngx_http_deskgate_preaccess_handler(ngx_http_request_t *r)
 
     ctx = ngx_http_deskgate_get_ctx(r->main);
 
-    if (ctx && ctx->started && !ctx->observing) {
+    if (ctx && ctx->started) {
+        if (!ctx->observing) {
+            ngx_http_deskgate_guard(r);
+        }
+
+        return NGX_DECLINED;
+    }
+
+    /* of a request that is no call, to where only calls may come */
+
+    lcf = ngx_http_get_module_loc_conf(r, ngx_http_deskgate_module);
+
+    if (r != r->main && lcf->enable && !ngx_http_deskgate_observes(r, lcf)) {
         ngx_http_deskgate_guard(r);
     }
 

@@ -39,6 +39,9 @@ static const ngx_http_deskgate_header_rule_t
     { ngx_string("content-length"), 0 },
     { ngx_string("transfer-encoding"), 0 },
 
+    /* a connection handed over would carry what nobody judged */
+    { ngx_string("upgrade"), 0 },
+
     /* identity of the client, which a proxy in front may set, not a client */
     { ngx_string("forwarded"), 0 },
     { ngx_string("via"), 0 },
@@ -123,6 +126,7 @@ ngx_http_deskgate_headers_replace(ngx_http_request_t *r,
     }
 
     r->headers_in.authorization = NULL;
+    r->headers_in.upgrade = NULL;
     ngx_http_deskgate_forget_forwarded(r);
 
     for (j = 0; j < count; j++) {
