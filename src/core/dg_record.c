@@ -10,16 +10,6 @@
 #include <string.h>
 
 
-void
-dg_record_name(dg_writer_t *w, const char *text, size_t len)
-{
-    bool  first = w->len == 0 || w->data[w->len - 1] == '{'
-                  || w->data[w->len - 1] == '[';
-
-    dg_write(w, text + first, len - first);
-}
-
-
 /* The first `max` bytes, less the character that would be cut. */
 static dg_span_t
 record_cut(dg_span_t text, size_t max)

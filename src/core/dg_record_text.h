@@ -33,8 +33,22 @@
     } while (0)
 
 
-/* A text that begins with a comma, and without it where none belongs. */
-void dg_record_name(dg_writer_t *w, const char *text, size_t len);
+/*
+ * A text that begins with a comma, and without it where none belongs.  Here,
+ * so that the length is known where it is copied.
+ */
+static inline void
+dg_record_name(dg_writer_t *w, const char *text, size_t len)
+{
+    uint8_t  last = w->len ? w->data[w->len - 1] : '{';
+
+    if (last == '{' || last == '[') {
+        dg_write(w, text + 1, len - 1);
+        return;
+    }
+
+    dg_write(w, text, len);
+}
 
 /* A JSON string of at most DG_RECORD_TEXT_MAX bytes, cut between characters */
 void dg_record_string(dg_writer_t *w, dg_span_t text);
