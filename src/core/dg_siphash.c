@@ -5,8 +5,6 @@
 
 #include "dg_siphash.h"
 
-#define SIPHASH_PREFIX_SIZE  8
-
 
 typedef struct {
     uint64_t  v[4];
@@ -41,23 +39,21 @@ siphash_rotate(uint64_t x, unsigned bits)
 }
 
 
-static void
-siphash_rounds(uint64_t v[4], unsigned rounds)
+static inline void
+siphash_round(uint64_t v[4])
 {
     uint64_t  a = v[0], b = v[1], c = v[2], d = v[3];
 
-    while (rounds--) {
-        a += b;
-        b = siphash_rotate(b, 13) ^ a;
-        a = siphash_rotate(a, 32);
-        c += d;
-        d = siphash_rotate(d, 16) ^ c;
-        a += d;
-        d = siphash_rotate(d, 21) ^ a;
-        c += b;
-        b = siphash_rotate(b, 17) ^ c;
-        c = siphash_rotate(c, 32);
-    }
+    a += b;
+    b = siphash_rotate(b, 13) ^ a;
+    a = siphash_rotate(a, 32);
+    c += d;
+    d = siphash_rotate(d, 16) ^ c;
+    a += d;
+    d = siphash_rotate(d, 21) ^ a;
+    c += b;
+    b = siphash_rotate(b, 17) ^ c;
+    c = siphash_rotate(c, 32);
 
     v[0] = a;
     v[1] = b;
@@ -66,11 +62,12 @@ siphash_rounds(uint64_t v[4], unsigned rounds)
 }
 
 
-static void
+static inline void
 siphash_absorb(siphash_t *h, uint64_t word)
 {
     h->v[3] ^= word;
-    siphash_rounds(h->v, 2);
+    siphash_round(h->v);
+    siphash_round(h->v);
     h->v[0] ^= word;
 }
 
@@ -90,37 +87,61 @@ siphash_start(siphash_t *h, const uint8_t key[DG_SIPHASH_KEY_SIZE])
 }
 
 
-static void
-siphash_byte(siphash_t *h, uint8_t byte)
+/* A whole word is shifted in wherever the bytes before it ended. */
+static inline void
+siphash_add(siphash_t *h, uint64_t word)
 {
-    h->pending |= (uint64_t) byte << (8 * (h->total & 7));
-    h->total++;
+    unsigned  shift = (unsigned) (8 * (h->total & 7));
 
-    if ((h->total & 7) == 0) {
+    siphash_absorb(h, h->pending | word << shift);
+    h->pending = shift ? word >> (64 - shift) : 0;
+    h->total += 8;
+}
+
+
+/* Fewer bytes than a word, which may yet complete the one before. */
+static inline void
+siphash_add_rest(siphash_t *h, const uint8_t *data, size_t len)
+{
+    size_t    filled = h->total & 7;
+    uint64_t  word = 0;
+
+    for (size_t i = len; i > 0; i--) {
+        word = word << 8 | data[i - 1];
+    }
+
+    h->pending |= word << (8 * filled);
+    h->total += len;
+
+    if (filled + len >= 8) {
         siphash_absorb(h, h->pending);
-        h->pending = 0;
+        h->pending = word >> (8 * (8 - filled));
     }
 }
 
 
-/* Whole words are shifted in wherever the bytes before them ended. */
-static void
+static inline void
 siphash_update(siphash_t *h, const uint8_t *data, size_t len)
 {
-    size_t    i = 0;
-    unsigned  shift = (unsigned) (8 * (h->total & 7));
-    uint64_t  word;
+    size_t  i;
 
-    for ( /* void */ ; len - i >= 8; i += 8) {
-        word = siphash_word(data + i);
-        siphash_absorb(h, h->pending | word << shift);
-        h->pending = shift ? word >> (64 - shift) : 0;
-        h->total += 8;
+    for (i = 0; len - i >= 8; i += 8) {
+        siphash_add(h, siphash_word(data + i));
     }
 
-    while (i < len) {
-        siphash_byte(h, data[i++]);
+    if (i < len) {
+        siphash_add_rest(h, data + i, len - i);
     }
+}
+
+
+static void
+siphash_finish_rounds(uint64_t v[4])
+{
+    siphash_round(v);
+    siphash_round(v);
+    siphash_round(v);
+    siphash_round(v);
 }
 
 
@@ -130,11 +151,11 @@ siphash_finish(siphash_t *h, uint8_t out[DG_SIPHASH_SIZE])
     siphash_absorb(h, h->pending | h->total << 56);
 
     h->v[2] ^= 0xee;
-    siphash_rounds(h->v, 4);
+    siphash_finish_rounds(h->v);
     siphash_put(out, h->v[0] ^ h->v[1] ^ h->v[2] ^ h->v[3]);
 
     h->v[1] ^= 0xdd;
-    siphash_rounds(h->v, 4);
+    siphash_finish_rounds(h->v);
     siphash_put(out + 8, h->v[0] ^ h->v[1] ^ h->v[2] ^ h->v[3]);
 }
 
@@ -143,14 +164,12 @@ void
 dg_siphash(const uint8_t key[DG_SIPHASH_KEY_SIZE], const dg_span_t *parts,
     size_t count, uint8_t out[DG_SIPHASH_SIZE])
 {
-    uint8_t    prefix[SIPHASH_PREFIX_SIZE];
     siphash_t  h;
 
     siphash_start(&h, key);
 
     for (size_t i = 0; i < count; i++) {
-        siphash_put(prefix, (uint64_t) parts[i].len);
-        siphash_update(&h, prefix, sizeof(prefix));
+        siphash_add(&h, (uint64_t) parts[i].len);
         siphash_update(&h, parts[i].data, parts[i].len);
     }
 
