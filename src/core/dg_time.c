@@ -250,14 +250,41 @@ dg_time_parse_http(dg_span_t text, int64_t *seconds)
 }
 
 
+/* A number below 100. */
+static void
+write_two(dg_writer_t *w, unsigned value)
+{
+    char  text[2];
+
+    text[0] = (char) ('0' + value / 10);
+    text[1] = (char) ('0' + value % 10);
+    dg_write(w, text, sizeof(text));
+}
+
+
+static void
+write_year(dg_writer_t *w, unsigned year)
+{
+    write_two(w, year / 100);
+    write_two(w, year % 100);
+}
+
+
+static void
+write_date(dg_writer_t *w, const calendar_t *c)
+{
+    write_year(w, c->year);
+    write_two(w, c->month);
+    write_two(w, c->day);
+}
+
+
 void
 dg_time_write_date(dg_writer_t *w, int64_t seconds)
 {
     calendar_t  c = from_seconds(seconds);
 
-    dg_write_padded(w, c.year, 4);
-    dg_write_padded(w, c.month, 2);
-    dg_write_padded(w, c.day, 2);
+    write_date(w, &c);
 }
 
 
@@ -266,11 +293,11 @@ dg_time_write_amz(dg_writer_t *w, int64_t seconds)
 {
     calendar_t  c = from_seconds(seconds);
 
-    dg_time_write_date(w, seconds);
+    write_date(w, &c);
     dg_write_char(w, 'T');
-    dg_write_padded(w, c.hour, 2);
-    dg_write_padded(w, c.minute, 2);
-    dg_write_padded(w, c.second, 2);
+    write_two(w, c.hour);
+    write_two(w, c.minute);
+    write_two(w, c.second);
     dg_write_char(w, 'Z');
 }
 
@@ -278,11 +305,11 @@ dg_time_write_amz(dg_writer_t *w, int64_t seconds)
 static void
 write_clock(dg_writer_t *w, const calendar_t *c)
 {
-    dg_write_padded(w, c->hour, 2);
+    write_two(w, c->hour);
     dg_write_char(w, ':');
-    dg_write_padded(w, c->minute, 2);
+    write_two(w, c->minute);
     dg_write_char(w, ':');
-    dg_write_padded(w, c->second, 2);
+    write_two(w, c->second);
 }
 
 
@@ -291,11 +318,11 @@ dg_time_write_iso(dg_writer_t *w, int64_t seconds)
 {
     calendar_t  c = from_seconds(seconds);
 
-    dg_write_padded(w, c.year, 4);
+    write_year(w, c.year);
     dg_write_char(w, '-');
-    dg_write_padded(w, c.month, 2);
+    write_two(w, c.month);
     dg_write_char(w, '-');
-    dg_write_padded(w, c.day, 2);
+    write_two(w, c.day);
     dg_write_char(w, 'T');
     write_clock(w, &c);
     dg_write_char(w, 'Z');
@@ -309,11 +336,11 @@ dg_time_write_http(dg_writer_t *w, int64_t seconds)
 
     dg_write(w, day_names[seconds < 0 ? 0 : seconds / SECONDS_PER_DAY % 7], 3);
     dg_write_cstr(w, ", ");
-    dg_write_padded(w, c.day, 2);
+    write_two(w, c.day);
     dg_write_char(w, ' ');
     dg_write(w, month_names[c.month - 1], 3);
     dg_write_char(w, ' ');
-    dg_write_padded(w, c.year, 4);
+    write_year(w, c.year);
     dg_write_char(w, ' ');
     write_clock(w, &c);
     dg_write_cstr(w, " GMT");
