@@ -289,11 +289,41 @@ is_blank(uint8_t c)
 }
 
 
-static bool
-has_blank(dg_span_t s)
+/*
+ * True when one of eight bytes is a blank or less: the difference has a high
+ * bit that the byte itself has not.
+ */
+static inline bool
+has_low_byte(uint64_t x)
 {
-    return dg_span_find(s, ' ') < s.len || dg_span_find(s, '\t') < s.len
-           || dg_span_find(s, '\n') < s.len || dg_span_find(s, '\r') < s.len;
+    const uint64_t  ones = UINT64_C(0x0101010101010101);
+
+    return ((x - ones * (' ' + 1)) & ~x & ones << 7) != 0;
+}
+
+
+/* False: surely none.  True: there may be one, which is looked for then. */
+static bool
+may_have_blank(dg_span_t s)
+{
+    size_t    i;
+    uint64_t  word;
+
+    for (i = 0; s.len - i >= sizeof(word); i += sizeof(word)) {
+        memcpy(&word, s.data + i, sizeof(word));
+
+        if (has_low_byte(word)) {
+            return true;
+        }
+    }
+
+    while (i < s.len) {
+        if (s.data[i++] <= ' ') {
+            return true;
+        }
+    }
+
+    return false;
 }
 
 
@@ -304,7 +334,7 @@ put_value(sink_t *sink, dg_span_t value)
     bool    first = true;
     size_t  from, i = 0;
 
-    if (!has_blank(value)) {
+    if (!may_have_blank(value)) {
         put(sink, value);
         return;
     }
@@ -376,6 +406,10 @@ compare_names(dg_span_t a, dg_span_t b)
     size_t  n = a.len < b.len ? a.len : b.len;
 
     for (size_t i = 0; i < n; i++) {
+        if (a.data[i] == b.data[i]) {
+            continue;
+        }
+
         order = token_lower(a.data[i]) - token_lower(b.data[i]);
         if (order != 0) {
             return order;
