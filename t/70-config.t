@@ -238,6 +238,16 @@ my @objects = (
         qr/"trail" is defined twice/],
     ['an issuer twice', qr/(?=upstream aws)/, "$ISSUER\n",
         qr/"corp" is defined twice/],
+    ['an issuer named like a service', sub { $_[0] =~ s/\bcorp\b/workspaces/gr },
+        undef, qr/named like a service/],
+    ['two issuers of one URL', sub {
+            my ($text) = @_;
+            my ($block) = $text =~ /^(\s*deskgate_issuer corp .*)$/m;
+
+            $block =~ s/corp/other/;
+            $text =~ s/^(\s*deskgate_issuer corp .*)$/$1\n$block/m;
+            return $text =~ s/bearer=corp/bearer=corp,other/r;
+        }, undef, qr/have one URL/],
     ['an issuer without audience', qr/audience x;/, '', qr/audience/],
     ['an issuer without algorithms', qr/algorithms ES256;/, '', qr/algorithm/],
     ['an issuer without keys', qr/jwks [^;]*;/, '', qr/jwks FILE/],

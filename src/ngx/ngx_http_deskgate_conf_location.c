@@ -31,6 +31,8 @@ static ngx_int_t ngx_http_deskgate_endpoint(ngx_conf_t *cf,
     ngx_http_deskgate_offer_t *offer);
 static ngx_int_t ngx_http_deskgate_finish_identity(ngx_conf_t *cf,
     ngx_http_deskgate_loc_conf_t *lcf);
+static ngx_int_t ngx_http_deskgate_check_issuer(ngx_conf_t *cf,
+    ngx_http_deskgate_loc_conf_t *lcf, ngx_uint_t n);
 static ngx_int_t ngx_http_deskgate_finish_key_policies(ngx_conf_t *cf,
     ngx_http_deskgate_loc_conf_t *lcf);
 static ngx_int_t ngx_http_deskgate_finish_policies(ngx_conf_t *cf,
@@ -783,6 +785,10 @@ ngx_http_deskgate_finish_identity(ngx_conf_t *cf,
     issuer = lcf->issuers->elts;
 
     for (i = 0; i < lcf->issuers->nelts; i++) {
+        if (ngx_http_deskgate_check_issuer(cf, lcf, i) != NGX_OK) {
+            return NGX_ERROR;
+        }
+
         lcf->token_issuers[i].issuer = &issuer[i]->issuer;
         lcf->token_issuers[i].keys = issuer[i]->jwks;
     }
@@ -798,6 +804,51 @@ ngx_http_deskgate_finish_identity(ngx_conf_t *cf,
     }
 
     ngx_memcpy(&lcf->id, digest, sizeof(lcf->id));
+
+    return NGX_OK;
+}
+
+
+/*
+ * Two issuers of one URL could not be told apart, and one that is named like
+ * a service could not be told from its condition keys.
+ */
+
+static ngx_int_t
+ngx_http_deskgate_check_issuer(ngx_conf_t *cf,
+    ngx_http_deskgate_loc_conf_t *lcf, ngx_uint_t n)
+{
+    ngx_uint_t                       i;
+    dg_service_t                   **service;
+    ngx_http_deskgate_issuer_t     **issuer;
+    ngx_http_deskgate_main_conf_t   *mcf;
+
+    mcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_deskgate_module);
+    service = mcf->services.elts;
+    issuer = lcf->issuers->elts;
+
+    for (i = 0; i < mcf->services.nelts; i++) {
+        if (dg_span_equal_nocase(service[i]->action_prefix,
+                                 issuer[n]->issuer.name))
+        {
+            ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
+                          "issuer \"%V\" of the \"deskgate\" in %s:%ui is "
+                          "named like a service; name it otherwise",
+                          &issuer[n]->name, lcf->conf_file, lcf->line);
+            return NGX_ERROR;
+        }
+    }
+
+    for (i = 0; i < n; i++) {
+        if (dg_span_equal(issuer[i]->issuer.url, issuer[n]->issuer.url)) {
+            ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
+                          "issuers \"%V\" and \"%V\" of the \"deskgate\" in "
+                          "%s:%ui have one URL; name one of them",
+                          &issuer[i]->name, &issuer[n]->name,
+                          lcf->conf_file, lcf->line);
+            return NGX_ERROR;
+        }
+    }
 
     return NGX_OK;
 }
