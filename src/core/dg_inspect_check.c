@@ -282,11 +282,34 @@ room_for_match(dg_inspect_t *in)
 }
 
 
+/*
+ * The compiled code is called without what pcre2_match() checks before; it
+ * says so itself when there is none.
+ */
+static bool
+is_match(dg_inspect_t *in, const dg_shape_t *shape, dg_span_t text)
+{
+    const uint8_t  *subject = text.len ? text.data : (const uint8_t *) "";
+    int             found;
+
+    found = pcre2_jit_match(shape->pattern, subject, text.len, 0,
+                            PCRE2_NO_UTF_CHECK, in->match_data,
+                            in->match_context);
+
+    if (found == PCRE2_ERROR_JIT_BADOPTION) {
+        found = pcre2_match(shape->pattern, subject, text.len, 0,
+                            PCRE2_NO_UTF_CHECK, in->match_data,
+                            in->match_context);
+    }
+
+    /* an exhausted match limit is no match either */
+    return found >= 0;
+}
+
+
 static dg_err_t
 check_pattern(dg_inspect_t *in, const dg_shape_t *shape, dg_span_t text)
 {
-    const uint8_t  *subject = text.len ? text.data : (const uint8_t *) "";
-
     if (shape->pattern == NULL) {
         return DG_OK;
     }
@@ -295,11 +318,7 @@ check_pattern(dg_inspect_t *in, const dg_shape_t *shape, dg_span_t text)
         return DG_ERR_MEMORY;
     }
 
-    /* an exhausted match limit is no match either */
-
-    if (pcre2_match(shape->pattern, subject, text.len, 0, PCRE2_NO_UTF_CHECK,
-                    in->match_data, in->match_context) < 0)
-    {
+    if (!is_match(in, shape, text)) {
         dg_inspect_error(in, "Member must satisfy regular expression "
                          "pattern: %.*s",
                          (int) (shape->pattern_text.len < 256
