@@ -4,10 +4,7 @@
 
 #include "dg_arena.h"
 
-#include <stdalign.h>
 #include <string.h>
-
-#define ARENA_ALIGN  alignof(max_align_t)
 
 
 void
@@ -27,41 +24,20 @@ dg_arena_init_grow(dg_arena_t *a, dg_arena_grow_pt grow, void *ctx,
 }
 
 
-static void *
-take(dg_arena_t *a, size_t size)
-{
-    size_t  skip = (size_t) (-(uintptr_t) a->pos & (ARENA_ALIGN - 1));
-    size_t  room = (size_t) (a->end - a->pos);
-    void   *p;
-
-    if (a->pos == NULL || skip > room || size > room - skip) {
-        return NULL;
-    }
-
-    p = a->pos + skip;
-    a->pos += skip + size;
-    return p;
-}
-
-
 void *
-dg_arena_alloc(dg_arena_t *a, size_t size)
+dg_arena_alloc_more(dg_arena_t *a, size_t size)
 {
-    size_t  want;
-    void   *p = take(a, size);
+    size_t   want;
+    uint8_t *p;
 
-    if (p != NULL || a->grow == NULL) {
-        return p;
-    }
-
-    if (size > SIZE_MAX - ARENA_ALIGN) {
+    if (a->grow == NULL || size > SIZE_MAX - DG_ARENA_ALIGN) {
         return NULL;
     }
 
-    want = size + ARENA_ALIGN > a->chunk ? size + ARENA_ALIGN : a->chunk;
+    want = size + DG_ARENA_ALIGN;
 
-    if (want > a->left) {
-        want = size + ARENA_ALIGN;
+    if (want < a->chunk && a->chunk <= a->left) {
+        want = a->chunk;
     }
 
     if (want > a->left) {
@@ -75,9 +51,13 @@ dg_arena_alloc(dg_arena_t *a, size_t size)
 
     a->left -= want;
     a->pos = p;
-    a->end = a->pos + want;
+    a->end = p + want;
 
-    return take(a, size);
+    /* grow gives aligned memory, and there is room for any alignment */
+    p += (size_t) (-(uintptr_t) p & (DG_ARENA_ALIGN - 1));
+    a->pos = p + size;
+
+    return p;
 }
 
 

@@ -10,6 +10,10 @@
 
 #include "dg_span.h"
 
+#include <stdalign.h>
+
+#define DG_ARENA_ALIGN  alignof(max_align_t)
+
 /* Returns `size` bytes aligned for any type, or NULL. */
 typedef void *(*dg_arena_grow_pt)(void *ctx, size_t size);
 
@@ -33,8 +37,28 @@ void dg_arena_init(dg_arena_t *a, void *block, size_t size);
 void dg_arena_init_grow(dg_arena_t *a, dg_arena_grow_pt grow, void *ctx,
     size_t chunk, size_t limit);
 
-/* Aligned for any type, not cleared.  NULL when there is no memory left. */
-void *dg_arena_alloc(dg_arena_t *a, size_t size);
+/* dg_arena_alloc() where there is no room left before the end. */
+void *dg_arena_alloc_more(dg_arena_t *a, size_t size);
+
+/*
+ * Aligned for any type, not cleared.  NULL when there is no memory left.
+ * Here, because a call would cost more than what is mostly done.
+ */
+static inline void *
+dg_arena_alloc(dg_arena_t *a, size_t size)
+{
+    size_t    skip = (size_t) (-(uintptr_t) a->pos & (DG_ARENA_ALIGN - 1));
+    size_t    room = (size_t) (a->end - a->pos);
+    uint8_t  *p;
+
+    if (a->pos == NULL || skip > room || size > room - skip) {
+        return dg_arena_alloc_more(a, size);
+    }
+
+    p = a->pos + skip;
+    a->pos = p + size;
+    return p;
+}
 
 /* The same, cleared; NULL also when count * size overflows. */
 void *dg_arena_calloc(dg_arena_t *a, size_t count, size_t size);

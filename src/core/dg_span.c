@@ -21,21 +21,6 @@ dg_span_cstr(const char *s)
 }
 
 
-dg_span_t
-dg_span_slice(dg_span_t s, size_t from, size_t to)
-{
-    if (to > s.len) {
-        to = s.len;
-    }
-
-    if (from > to) {
-        from = to;
-    }
-
-    return s.data ? dg_span(s.data + from, to - from) : DG_SPAN_EMPTY;
-}
-
-
 bool
 dg_span_equal_nocase(dg_span_t a, dg_span_t b)
 {
@@ -83,15 +68,6 @@ dg_span_compare(dg_span_t a, dg_span_t b)
     }
 
     return (a.len > b.len) - (a.len < b.len);
-}
-
-
-size_t
-dg_span_find(dg_span_t s, uint8_t c)
-{
-    const uint8_t  *p = s.len ? memchr(s.data, c, s.len) : NULL;
-
-    return p ? (size_t) (p - s.data) : s.len;
 }
 
 

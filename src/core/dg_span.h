@@ -46,7 +46,19 @@ dg_span(const void *data, size_t len)
 dg_span_t dg_span_cstr(const char *s);
 
 /* The part [from, to) of a span; both are cut to its length. */
-dg_span_t dg_span_slice(dg_span_t s, size_t from, size_t to);
+static inline dg_span_t
+dg_span_slice(dg_span_t s, size_t from, size_t to)
+{
+    if (to > s.len) {
+        to = s.len;
+    }
+
+    if (from > to) {
+        from = to;
+    }
+
+    return s.data ? dg_span(s.data + from, to - from) : DG_SPAN_EMPTY;
+}
 
 /* Not constant time: never for secrets (see dg_equal_secret in dg_crypto.h) */
 static inline bool
@@ -66,7 +78,13 @@ bool dg_span_ends_with(dg_span_t s, dg_span_t suffix);
 int dg_span_compare(dg_span_t a, dg_span_t b);
 
 /* Offset of the first `c`, or s.len when there is none. */
-size_t dg_span_find(dg_span_t s, uint8_t c);
+static inline size_t
+dg_span_find(dg_span_t s, uint8_t c)
+{
+    const uint8_t  *p = s.len ? memchr(s.data, c, s.len) : NULL;
+
+    return p ? (size_t) (p - s.data) : s.len;
+}
 
 /* Offset of the last `c`, or s.len when there is none. */
 size_t dg_span_find_last(dg_span_t s, uint8_t c);
