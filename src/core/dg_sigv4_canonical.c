@@ -290,40 +290,27 @@ is_blank(uint8_t c)
 
 
 /*
- * True when one of eight bytes is a blank or less: the difference has a high
- * bit that the byte itself has not.
+ * True when a byte is a blank or less.  Eight at a time: where one is, the
+ * difference has a high bit that the byte itself has not.
  */
-static inline bool
-has_low_byte(uint64_t x)
-{
-    const uint64_t  ones = UINT64_C(0x0101010101010101);
-
-    return ((x - ones * (' ' + 1)) & ~x & ones << 7) != 0;
-}
-
-
-/* False: surely none.  True: there may be one, which is looked for then. */
 static bool
-may_have_blank(dg_span_t s)
+has_low_byte(dg_span_t s)
 {
-    size_t    i;
-    uint64_t  word;
+    bool            low = false;
+    size_t          i;
+    uint64_t        word, seen = 0;
+    const uint64_t  ones = UINT64_C(0x0101010101010101);
 
     for (i = 0; s.len - i >= sizeof(word); i += sizeof(word)) {
         memcpy(&word, s.data + i, sizeof(word));
-
-        if (has_low_byte(word)) {
-            return true;
-        }
+        seen |= (word - ones * (' ' + 1)) & ~word;
     }
 
     while (i < s.len) {
-        if (s.data[i++] <= ' ') {
-            return true;
-        }
+        low |= s.data[i++] <= ' ';
     }
 
-    return false;
+    return low || (seen & ones << 7) != 0;
 }
 
 
@@ -334,7 +321,9 @@ put_value(sink_t *sink, dg_span_t value)
     bool    first = true;
     size_t  from, i = 0;
 
-    if (!may_have_blank(value)) {
+    /* no byte as low as a blank, so no blank at all */
+
+    if (!has_low_byte(value)) {
         put(sink, value);
         return;
     }
