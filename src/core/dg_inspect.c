@@ -514,10 +514,17 @@ dg_inspect_finish(dg_inspect_t *in, const dg_inspection_t **result)
         in->refusal = DG_REFUSE_BODY_INVALID;
     }
 
-    if (in->raw_hash != NULL) {
+    dg_inspect_abandon(in);
+
+    return in->refusal;
+}
+
+
+void
+dg_inspect_abandon(dg_inspect_t *in)
+{
+    if (in != NULL) {
         dg_sha256_abandon(in->raw_hash);
         in->raw_hash = NULL;
     }
-
-    return in->refusal;
 }

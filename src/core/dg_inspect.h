@@ -142,6 +142,12 @@ DG_MUST_USE dg_refusal_t dg_inspect_feed(dg_inspect_t *inspect,
 DG_MUST_USE dg_refusal_t dg_inspect_finish(dg_inspect_t *inspect,
     const dg_inspection_t **result);
 
+/*
+ * Instead of, or after, dg_inspect_finish: gives back what is not the
+ * arena's.  NULL is allowed.
+ */
+void dg_inspect_abandon(dg_inspect_t *inspect);
+
 
 /* A resource that the call touches. */
 typedef struct {

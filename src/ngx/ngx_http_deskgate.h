@@ -236,6 +236,7 @@ typedef struct {
     ngx_event_t                     housekeeping;
     ngx_http_deskgate_free_block_t *blocks;      /* of contexts */
     ngx_uint_t                      block_count;
+    unsigned                        logging:1;   /* a line is being made */
 } ngx_http_deskgate_worker_t;
 
 extern ngx_http_deskgate_worker_t  ngx_http_deskgate_worker;

@@ -414,6 +414,12 @@ ngx_http_deskgate_broker_failed(ngx_http_request_t *r,
 
     dg_count(ngx_http_deskgate_counters(), DG_COUNT_FETCH_FAILED, 1);
 
+    /* half an answer may be a whole token */
+
+    if (ctx->fetch->data) {
+        dg_wipe(ctx->fetch->data, ctx->fetch->len);
+    }
+
     key = ngx_http_deskgate_broker_key(ctx);
     retry = dg_cache_backoff(ctx->failures + 1, NGX_HTTP_DESKGATE_TOKEN_RETRY,
                              NGX_HTTP_DESKGATE_TOKEN_RETRIES);

@@ -64,7 +64,15 @@ ngx_http_deskgate_log_error(ngx_http_request_t *r, ngx_http_request_t *sr,
     len -= p - buf;
     buf = p;
 
-    target = ngx_http_deskgate_redacted_target(r);
+    ngx_str_null(&target);
+
+    /* what it needs memory for, having none would be logged from within */
+
+    if (!ngx_http_deskgate_worker.logging) {
+        ngx_http_deskgate_worker.logging = 1;
+        target = ngx_http_deskgate_redacted_target(r);
+        ngx_http_deskgate_worker.logging = 0;
+    }
 
     if (target.data) {
         p = ngx_snprintf(buf, len, ", request: \"%V %V %V\"",

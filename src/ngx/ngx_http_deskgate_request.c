@@ -110,6 +110,8 @@ ngx_http_deskgate_ctx_cleanup(void *data)
     dg_sha256_abandon(ctx->hash);
     ctx->hash = NULL;
 
+    dg_inspect_abandon(ctx->inspect);
+
     ngx_http_deskgate_broker_abandon(ctx);
 
     if (ctx->injected_buffer) {

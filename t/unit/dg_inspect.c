@@ -564,6 +564,27 @@ test_answers(void)
 }
 
 
+/* A body that ends in the middle, and nobody asks for the result. */
+static void
+test_abandon(void)
+{
+    dg_inspect_t          *in;
+    dg_inspect_options_t   options = { validate, NULL, 0, crypto };
+    dg_request_t           request = { DG_SPAN("POST"), DG_SPAN("/"),
+                                       headers, 1 };
+
+    (void) inspect("WorkspacesService.DescribeWorkspaces", "{}");
+
+    in = dg_inspect_create(&work, &options, &call, &request);
+    is_int(dg_inspect_feed(in, DG_SPAN("{\"WorkspaceIds\":[")), DG_ALLOWED,
+           "abandoned within a body");
+
+    dg_inspect_abandon(in);
+    dg_inspect_abandon(in);
+    dg_inspect_abandon(NULL);
+}
+
+
 int
 main(void)
 {
@@ -590,6 +611,7 @@ main(void)
     test_bounds();
     test_cbor();
     test_answers();
+    test_abandon();
 
     dg_crypto_destroy(crypto);
     return done_testing();
