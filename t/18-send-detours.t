@@ -95,6 +95,38 @@ http {
         }
     }
 
+    # from where calls are looked at to where they are judged
+    server {
+        listen  127.0.0.1:8087;
+
+        location / {
+            $aws
+            deskgate_mode  observe;
+            try_files      /nothing \@judged;
+        }
+
+        location \@judged {
+            $aws
+            proxy_pass  http://127.0.0.1:8081;
+        }
+    }
+
+    server {
+        listen  127.0.0.1:8088;
+
+        location / {
+            $aws
+            deskgate_mode  observe;
+            try_files      /nothing \@observed;
+        }
+
+        location \@observed {
+            $aws
+            deskgate_mode  observe;
+            proxy_pass     http://127.0.0.1:8081;
+        }
+    }
+
     # what is copied for WebSocket
     server {
         listen  127.0.0.1:8084;
@@ -145,6 +177,17 @@ foreach my $case (['judged', 8083, 0], ['observed', 8085, 1]) {
     is($answer->{status}, 200, "subrequest, $name: the page");
     $t->wait_for(sub { $up->count }, $count ? 5 : 1);
     is($up->count, $count, "subrequest, $name: what was sent");
+    $up->clear;
+}
+
+foreach my $case (['judges', 8087, 500, 0], ['observes', 8088, 403, 1]) {
+    my ($name, $port, $status, $count) = @$case;
+    my $answer = http_request(port => $port, method => 'POST', body => '{}',
+        headers => [['Host', 'localhost'],
+                    $g->operation('DescribeWorkspaces')]);
+
+    is($answer->{status}, $status, "observed, then one that $name: status");
+    is($up->count, $count, "observed, then one that $name: what was sent");
     $up->clear;
 }
 

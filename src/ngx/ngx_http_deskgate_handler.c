@@ -226,19 +226,18 @@ ngx_http_deskgate_preaccess_handler(ngx_http_request_t *r)
 
     ctx = ngx_http_deskgate_get_ctx(r->main);
 
-    if (ctx && ctx->started) {
-        if (!ctx->observing) {
-            ngx_http_deskgate_guard(r);
-        }
-
+    if (ctx && ctx->started && !ctx->observing) {
+        ngx_http_deskgate_guard(r);
         return NGX_DECLINED;
     }
 
-    /* of a request that is no call, to where only calls may come */
+    /* what was not judged comes to where calls are, past the access phase */
 
     lcf = ngx_http_get_module_loc_conf(r, ngx_http_deskgate_module);
 
-    if (r != r->main && lcf->enable && !ngx_http_deskgate_observes(r, lcf)) {
+    if (lcf->enable && (r != r->main || (ctx && ctx->lcf != lcf))
+        && !ngx_http_deskgate_observes(r, lcf))
+    {
         ngx_http_deskgate_guard(r);
     }
 
