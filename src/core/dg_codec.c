@@ -29,11 +29,29 @@ static const char  base64_url[] =
     "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 
 
+static inline void
+hex_pair(uint8_t byte, char *out)
+{
+    memcpy(out, hex_pairs + 2 * byte, 2);
+}
+
+
+/* Four at a time, as hashes and keys are multiples of that. */
 void
 dg_hex_encode(const uint8_t *data, size_t len, char *out)
 {
-    for (size_t i = 0; i < len; i++) {
-        memcpy(out + 2 * i, hex_pairs + 2 * data[i], 2);
+    size_t  i;
+
+    for (i = 0; len - i >= 4; i += 4) {
+        hex_pair(data[i], out + 2 * i);
+        hex_pair(data[i + 1], out + 2 * i + 2);
+        hex_pair(data[i + 2], out + 2 * i + 4);
+        hex_pair(data[i + 3], out + 2 * i + 6);
+    }
+
+    while (i < len) {
+        hex_pair(data[i], out + 2 * i);
+        i++;
     }
 }
 
