@@ -21,11 +21,51 @@ dg_span_cstr(const char *s)
 }
 
 
+/*
+ * Eight bytes with their letters in lower case.  A sum has a high bit where
+ * the lower seven bits reach 'A', or go beyond 'Z'; shifted, what is left of
+ * it is the bit that makes a letter small.
+ */
+static uint64_t
+lower_word(const uint8_t *p)
+{
+    uint64_t        word, seven, letters;
+    const uint64_t  ones = UINT64_C(0x0101010101010101);
+
+    memcpy(&word, p, sizeof(word));
+    seven = word & ones * 0x7f;
+    letters = (seven + ones * (0x80 - 'A'))
+              & ~(seven + ones * (0x80 - 'Z' - 1)) & ~word & ones << 7;
+
+    return word | letters >> 2;
+}
+
+
+/* Of two texts of one length, of eight bytes or more. */
+static bool
+words_equal_nocase(const uint8_t *a, const uint8_t *b, size_t len)
+{
+    size_t  last = len - sizeof(uint64_t);
+
+    for (size_t i = 0; i < last; i += sizeof(uint64_t)) {
+        if (lower_word(a + i) != lower_word(b + i)) {
+            return false;
+        }
+    }
+
+    return lower_word(a + last) == lower_word(b + last);
+}
+
+
 bool
 dg_span_equal_nocase(dg_span_t a, dg_span_t b)
 {
     if (a.len != b.len) {
         return false;
+    }
+
+    if (a.len >= sizeof(uint64_t)) {
+        return words_equal_nocase(a.data, b.data, a.len);
     }
 
     for (size_t i = 0; i < a.len; i++) {
