@@ -127,6 +127,22 @@ http {
         }
     }
 
+    # a page that leaves no record, for a call that leaves one
+    server {
+        listen  127.0.0.1:8089;
+
+        location / {
+            $aws
+            deskgate_mode  observe;
+            proxy_pass     http://127.0.0.1:8086;
+            error_page     502 /ready;
+        }
+
+        location = /ready {
+            deskgate_ready;
+        }
+    }
+
     # what is copied for WebSocket
     server {
         listen  127.0.0.1:8084;
@@ -188,6 +204,21 @@ foreach my $case (['judges', 8087, 500, 0], ['observes', 8088, 403, 1]) {
 
     is($answer->{status}, $status, "observed, then one that $name: status");
     is($up->count, $count, "observed, then one that $name: what was sent");
+    $up->clear;
+}
+
+{
+    my $page = http_request(port => 8089, method => 'GET',
+        target => '/ready', headers => [['Host', 'localhost']]);
+
+    is($page->{status}, 200, 'the page of readiness');
+
+    $t->wait_for(sub { $t->record_lines >= 6 });
+    is($t->record_lines, 6, 'a record for each call so far');
+
+    $g->call('DescribeWorkspaces', port => 8089);
+    $t->wait_for(sub { $t->record_lines > 6 }, 3);
+    is($t->record_lines, 7, 'the call that it answers: a record');
     $up->clear;
 }
 

@@ -49,7 +49,8 @@ ngx_http_deskgate_log_handler(ngx_http_request_t *r)
     ctx = ngx_http_deskgate_get_ctx(r);
     lcf = ctx ? ctx->lcf : ngx_http_deskgate_conf_of(r);
 
-    if (lcf == NULL || r->request_line.len == 0 || ngx_http_deskgate_is_page(r))
+    if (lcf == NULL || r->request_line.len == 0
+        || (!(ctx && ctx->started) && ngx_http_deskgate_is_page(r)))
     {
         return NGX_OK;
     }
