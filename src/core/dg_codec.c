@@ -40,18 +40,17 @@ hex_pair(uint8_t byte, char *out)
 void
 dg_hex_encode(const uint8_t *data, size_t len, char *out)
 {
-    size_t  i;
+    size_t  i, fours = len & ~(size_t) 3;
 
-    for (i = 0; len - i >= 4; i += 4) {
+    for (i = 0; i < fours; i += 4) {
         hex_pair(data[i], out + 2 * i);
         hex_pair(data[i + 1], out + 2 * i + 2);
         hex_pair(data[i + 2], out + 2 * i + 4);
         hex_pair(data[i + 3], out + 2 * i + 6);
     }
 
-    while (i < len) {
+    for ( /* void */ ; i < len; i++) {
         hex_pair(data[i], out + 2 * i);
-        i++;
     }
 }
 
