@@ -111,10 +111,18 @@ write_lower_name(dg_writer_t *w, dg_span_t name)
 dg_err_t
 dg_inspect_copy_comma(dg_inspect_t *in)
 {
-    uint8_t  last = in->copy.w.len ? in->copy.w.data[in->copy.w.len - 1] : 0;
+    uint8_t       last;
+    dg_writer_t  *w = &in->copy.w;
+
+    last = w->len ? w->data[w->len - 1] : 0;
 
     /* no value of ours ends in one of these */
     if (last == '{' || last == '[' || is_off(in)) {
+        return DG_OK;
+    }
+
+    if (w->len < w->cap) {
+        w->data[w->len++] = ',';
         return DG_OK;
     }
 
