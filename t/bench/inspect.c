@@ -1,7 +1,8 @@
 /*
  * Loading the models, identifying and inspecting: a CreateWorkspaces call of
- * 300 bytes and one of 64 KiB, beside what yajl alone takes for the same
- * text.  An inspection may cost three times as much as yajl.
+ * 300 bytes and one of 64 KiB, and a list of identifiers, beside what yajl
+ * alone takes for the same text.  An inspection may cost three times as much
+ * as yajl.
  */
 
 #include "../unit/models.h"
@@ -19,6 +20,12 @@ static const char *const  names[] = {
     "workspaces", "workspaces-instances", "ssm-guiconnect",
     "dcv-session-manager"
 };
+
+/* ten identifiers, each of which has a pattern */
+static const char  list_body[] =
+    "{\"WorkspaceIds\":[\"ws-0a1b2c3d0\",\"ws-0a1b2c3d1\",\"ws-0a1b2c3d2\","
+    "\"ws-0a1b2c3d3\",\"ws-0a1b2c3d4\",\"ws-0a1b2c3d5\",\"ws-0a1b2c3d6\","
+    "\"ws-0a1b2c3d7\",\"ws-0a1b2c3d8\",\"ws-0a1b2c3d9\"],\"Limit\":10}";
 
 typedef struct {
     const dg_service_t    *services[4];
@@ -202,6 +209,15 @@ main(void)
     identify(&work);
     bench("yajl alone 300", yajl_alone, &work);
     bench("inspect 300", inspect, &work);
+
+    work.headers[0].value = DG_SPAN("WorkspacesService.DescribeWorkspaces");
+    work.body = DG_SPAN(list_body);
+    identify(&work);
+    bench("yajl alone list", yajl_alone, &work);
+    bench("inspect list", inspect, &work);
+
+    work.headers[0].value = DG_SPAN("WorkspacesService.CreateWorkspaces");
+    identify(&work);
 
     /* a batch of that size is more than the service takes */
     work.options.validate = DG_VALIDATE_LOG;
