@@ -367,6 +367,10 @@ is($record->{additionalEventData}{deskgate}{claimed}{accessKeyId},
     'AKIDNOBODY', 'an unknown key is claimed');
 ok(!exists $record->{requestParameters} || !defined
     $record->{requestParameters}, 'and nothing of its body is believed');
+like($t->log, qr/refused: key_unknown, \S+, caller claims to be "AKIDNOBODY",/,
+    'the log says which key that was');
+like($t->log, qr/refused: scope_region, .*: "Credential should be scoped to a/,
+    'and what a client of another region was told');
 
 
 # texts

@@ -235,7 +235,8 @@ static const dg_refusal_info_t  refusals[DG_REFUSAL_COUNT] = {
     },
     [DG_REFUSE_TOKEN_CLAIM] = {
         "token_claim", TOKEN, 401, TEXT_TOKEN,
-        "The error log names the claim that is absent or of another type."
+        "A claim that must be there is absent, of another type or says that"
+        " this is no access token: docs/identity.md lists what is checked."
     },
     [DG_REFUSE_TOKEN_REVOKED] = {
         "token_revoked", TOKEN, 401, TEXT_TOKEN,

@@ -9,6 +9,7 @@
 #include "ngx_http_deskgate.h"
 
 #define NGX_HTTP_DESKGATE_AGAIN_LATER  1000   /* ms, when nothing is better */
+#define NGX_HTTP_DESKGATE_LOGGED       400    /* bytes of a text in a log */
 
 
 static ngx_int_t ngx_http_deskgate_refusal_header(ngx_http_request_t *r,
@@ -17,6 +18,8 @@ static ngx_int_t ngx_http_deskgate_retry_after(ngx_http_request_t *r,
     uint64_t ms);
 static ngx_int_t ngx_http_deskgate_challenge(ngx_http_request_t *r,
     ngx_http_deskgate_ctx_t *ctx);
+static ngx_str_t ngx_http_deskgate_log_caller(ngx_http_deskgate_ctx_t *ctx);
+static ngx_str_t ngx_http_deskgate_log_reason(ngx_http_deskgate_ctx_t *ctx);
 
 
 ngx_int_t
@@ -213,13 +216,73 @@ ngx_http_deskgate_challenge(ngx_http_request_t *r,
 }
 
 
+/*
+ * Who calls, quoted: what was not verified is the client's own text, and a
+ * caller without a principal is known by his key or subject.
+ */
+
+static ngx_str_t
+ngx_http_deskgate_log_caller(ngx_http_deskgate_ctx_t *ctx)
+{
+    dg_span_t     name;
+    dg_writer_t   w;
+    dg_caller_t  *caller;
+
+    caller = &ctx->caller;
+    name = caller->arn.len ? caller->arn
+           : caller->access_key_id.len ? caller->access_key_id
+           : caller->subject;
+
+    w = dg_writer(dg_arena_alloc(&ctx->arena, NGX_HTTP_DESKGATE_REASON_SIZE),
+                  NGX_HTTP_DESKGATE_REASON_SIZE);
+
+    if (w.data == NULL || name.len == 0) {
+        return ngx_http_deskgate_str(DG_SPAN("\"-\""));
+    }
+
+    if (!ctx->verified) {
+        dg_write_cstr(&w, "claims to be ");
+    }
+
+    dg_json_write_string(&w, dg_span_slice(name, 0,
+                                           NGX_HTTP_DESKGATE_LOGGED));
+
+    return ngx_http_deskgate_str(dg_written(&w));
+}
+
+
+/* Why: what only the log may know, or else what this client was told. */
+
+static ngx_str_t
+ngx_http_deskgate_log_reason(ngx_http_deskgate_ctx_t *ctx)
+{
+    dg_writer_t  w;
+
+    if (ctx->reason.len || ctx->message.len == 0) {
+        return ctx->reason;
+    }
+
+    w = dg_writer(dg_arena_alloc(&ctx->arena, NGX_HTTP_DESKGATE_REASON_SIZE),
+                  NGX_HTTP_DESKGATE_REASON_SIZE);
+
+    if (w.data == NULL) {
+        return ctx->reason;
+    }
+
+    dg_json_write_string(&w, dg_span_slice(ctx->message, 0,
+                                           NGX_HTTP_DESKGATE_LOGGED));
+
+    return ngx_http_deskgate_str(dg_written(&w));
+}
+
+
 /* The one line of the error log. */
 
 void
 ngx_http_deskgate_log_refusal(ngx_http_request_t *r,
     ngx_http_deskgate_ctx_t *ctx)
 {
-    ngx_str_t                 service, operation, caller;
+    ngx_str_t                 service, operation, caller, reason;
     const dg_refusal_info_t  *info;
 
     info = dg_refusal_info(ctx->refusal);
@@ -230,15 +293,13 @@ ngx_http_deskgate_log_refusal(ngx_http_request_t *r,
     operation = ngx_http_deskgate_str(ctx->call.operation
                                       ? ctx->call.operation->name
                                       : DG_SPAN("-"));
-    caller = ngx_http_deskgate_str(ctx->caller.arn.len ? ctx->caller.arn
-                                                       : DG_SPAN("-"));
+    caller = ngx_http_deskgate_log_caller(ctx);
+    reason = ngx_http_deskgate_log_reason(ctx);
 
     ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,
-                  "deskgate refused: %s, %V:%V, caller %s\"%V\", request id "
+                  "deskgate refused: %s, %V:%V, caller %V, request id "
                   "%*s%s%V",
-                  info->name, &service, &operation,
-                  ctx->verified || ctx->caller.kind == DG_CALLER_NONE
-                  ? "" : "claims to be ",
-                  &caller, sizeof(ctx->request_id), ctx->request_id,
-                  ctx->reason.len ? ": " : "", &ctx->reason);
+                  info->name, &service, &operation, &caller,
+                  sizeof(ctx->request_id), ctx->request_id,
+                  reason.len ? ": " : "", &reason);
 }
