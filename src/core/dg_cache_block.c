@@ -77,7 +77,9 @@ cache_block_fill(dg_cache_t *cache, uint32_t block, uint32_t entry,
     tag->next = CACHE_NONE;
     cache_store(&tag->stamp, stamp);
     dg_wipe(cache_block(cache, block), CACHE_BLOCK_SIZE);
-    memcpy(cache_block(cache, block), piece.data, piece.len);
+    if (piece.data != NULL) {
+        memcpy(cache_block(cache, block), piece.data, piece.len);
+    }
 }
 
 

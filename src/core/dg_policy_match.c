@@ -165,7 +165,7 @@ static dg_err_t
 compile_piece(dg_policy_keys_t *keys, dg_span_t part, unsigned flags,
     dg_piece_t *piece)
 {
-    if (flags & DG_PATTERN_WILDCARDS) {
+    if ((flags & DG_PATTERN_WILDCARDS) && part.data != NULL) {
         if (part.data[0] == '*' || part.data[0] == '?') {
             piece->kind = part.data[0] == '*' ? DG_PIECE_STAR : DG_PIECE_ANY;
             return DG_OK;

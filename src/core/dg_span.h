@@ -81,7 +81,7 @@ int dg_span_compare(dg_span_t a, dg_span_t b);
 static inline size_t
 dg_span_find(dg_span_t s, uint8_t c)
 {
-    const uint8_t  *p = s.len ? memchr(s.data, c, s.len) : NULL;
+    const uint8_t  *p = s.data ? memchr(s.data, c, s.len) : NULL;
 
     return p ? (size_t) (p - s.data) : s.len;
 }
