@@ -35,4 +35,12 @@ void *ngx_http_deskgate_conf_named_object(ngx_conf_t *cf,
 ngx_int_t ngx_http_deskgate_conf_spans(ngx_conf_t *cf, ngx_array_t *array,
     ngx_str_t *value, ngx_uint_t count);
 
+/* What conf_finish() does, part by part, when all levels are merged. */
+ngx_int_t ngx_http_deskgate_finish_identity(ngx_conf_t *cf,
+    ngx_http_deskgate_loc_conf_t *lcf);
+ngx_int_t ngx_http_deskgate_finish_key_policies(ngx_conf_t *cf,
+    ngx_http_deskgate_loc_conf_t *lcf);
+ngx_int_t ngx_http_deskgate_finish_policies(ngx_conf_t *cf,
+    ngx_http_deskgate_loc_conf_t *lcf);
+
 #endif /* NGX_HTTP_DESKGATE_CONF_H */

@@ -1,0 +1,323 @@
+/*
+ * Copyright (C) the deskgate authors
+ *
+ * The policies of a location, read once and compiled into one set.
+ */
+
+#include "ngx_http_deskgate_conf.h"
+
+
+typedef struct {
+    ngx_conf_t  *cf;
+    ngx_str_t   *path;
+} ngx_http_deskgate_report_t;
+
+
+static ngx_int_t ngx_http_deskgate_policy_file(ngx_conf_t *cf,
+    ngx_str_t *path, dg_policy_form_t form, ngx_uint_t strict,
+    const dg_policy_t **policy);
+static void ngx_http_deskgate_policy_report(void *ctx,
+    dg_policy_severity_t severity, const dg_diag_t *diag);
+static ngx_int_t ngx_http_deskgate_catalogue(ngx_conf_t *cf,
+    ngx_http_deskgate_main_conf_t *mcf);
+static char *ngx_http_deskgate_policy_for(ngx_http_deskgate_attachment_t *a,
+    ngx_str_t *value);
+
+
+/* deskgate_policy FILE [for=PATTERN | for=group:ISSUER/NAME] */
+
+char *
+ngx_http_deskgate_conf_policy(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    char                            *rv;
+    ngx_str_t                       *value;
+    dg_policy_form_t                 form;
+    ngx_http_deskgate_loc_conf_t    *lcf = conf;
+    ngx_http_deskgate_attachment_t  *attachment;
+
+    value = cf->args->elts;
+    form = DG_POLICY_RESOURCE;
+
+    if (lcf->policies == NGX_CONF_UNSET_PTR) {
+        lcf->policies = ngx_array_create(cf->pool, 4,
+                                     sizeof(ngx_http_deskgate_attachment_t));
+    }
+
+    attachment = lcf->policies ? ngx_array_push(lcf->policies) : NULL;
+    if (attachment == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+    ngx_memzero(attachment, sizeof(ngx_http_deskgate_attachment_t));
+
+    if (cmd->post) {
+        form = DG_POLICY_BOUNDARY;
+    }
+
+    if (cf->args->nelts == 3) {
+        rv = ngx_http_deskgate_policy_for(attachment, &value[2]);
+        if (rv != NGX_CONF_OK) {
+            return rv;
+        }
+
+        if (form == DG_POLICY_RESOURCE) {
+            form = DG_POLICY_IDENTITY;
+        }
+    }
+
+    attachment->name = value[1];
+
+    if (ngx_http_deskgate_policy_file(cf, &attachment->name, form, 1,
+                                      &attachment->policy)
+        != NGX_OK)
+    {
+        return NGX_CONF_ERROR;
+    }
+
+    return NGX_CONF_OK;
+}
+
+
+static char *
+ngx_http_deskgate_policy_for(ngx_http_deskgate_attachment_t *a,
+    ngx_str_t *value)
+{
+    size_t     slash;
+    dg_span_t  text;
+
+    if (ngx_strncmp(value->data, "for=", 4) != 0 || value->len == 4) {
+        return "takes for=PATTERN or for=group:ISSUER/NAME";
+    }
+
+    text = dg_span_slice(ngx_http_deskgate_span(value), 4, value->len);
+
+    if (!dg_span_starts_with(text, DG_SPAN("group:"))) {
+        a->pattern = ngx_http_deskgate_str(text);
+        return NGX_CONF_OK;
+    }
+
+    text = dg_span_slice(text, 6, text.len);
+    slash = dg_span_find(text, '/');
+
+    a->group_issuer = ngx_http_deskgate_str(dg_span_slice(text, 0, slash));
+    a->group = ngx_http_deskgate_str(dg_span_slice(text, slash + 1,
+                                                   text.len));
+
+    if (a->group_issuer.len == 0 || a->group.len == 0) {
+        return "takes for=group:ISSUER/NAME";
+    }
+
+    return NGX_CONF_OK;
+}
+
+
+static ngx_int_t
+ngx_http_deskgate_policy_file(ngx_conf_t *cf, ngx_str_t *path,
+    dg_policy_form_t form, ngx_uint_t strict, const dg_policy_t **policy)
+{
+    dg_diag_t                       diag;
+    dg_span_t                       text;
+    dg_policy_options_t             options;
+    ngx_http_deskgate_report_t      report;
+    ngx_http_deskgate_main_conf_t  *mcf;
+
+    mcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_deskgate_module);
+
+    if (ngx_http_deskgate_catalogue(cf, mcf) != NGX_OK
+        || ngx_http_deskgate_file_read(cf, path, "policy", 0, &text)
+           != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    report.cf = cf;
+    report.path = path;
+
+    ngx_memzero(&options, sizeof(dg_policy_options_t));
+
+    options.form = form;
+    options.catalogue = &mcf->catalogue;
+    options.strict = strict;
+    options.report = ngx_http_deskgate_policy_report;
+    options.report_ctx = &report;
+
+    return dg_policy_load(&mcf->arena, text, &options, &diag, policy)
+           == DG_OK ? NGX_OK : NGX_ERROR;
+}
+
+
+static void
+ngx_http_deskgate_policy_report(void *ctx, dg_policy_severity_t severity,
+    const dg_diag_t *diag)
+{
+    ngx_http_deskgate_report_t  *report = ctx;
+
+    if (severity == DG_POLICY_ERROR) {
+        ngx_http_deskgate_file_diag(report->cf, report->path, diag);
+        return;
+    }
+
+    ngx_conf_log_error(NGX_LOG_WARN, report->cf, 0, "%V:%ui:%ui: %s",
+                       report->path, (ngx_uint_t) diag->line,
+                       (ngx_uint_t) diag->column, diag->text);
+}
+
+
+/*
+ * What policies may speak of.  Issuers are named above the servers that use
+ * them, as all objects are.
+ */
+
+static ngx_int_t
+ngx_http_deskgate_catalogue(ngx_conf_t *cf,
+    ngx_http_deskgate_main_conf_t *mcf)
+{
+    dg_span_t                      *names;
+    ngx_uint_t                      i;
+    ngx_http_deskgate_issuer_t    **issuers;
+    dg_policy_catalogue_source_t    source;
+
+    if (mcf->catalogued) {
+        return NGX_OK;
+    }
+
+    if (ngx_http_deskgate_conf_load_models(cf, mcf) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    names = ngx_palloc(cf->pool, (mcf->issuers.nelts + 1)
+                                 * sizeof(dg_span_t));
+    if (names == NULL) {
+        return NGX_ERROR;
+    }
+
+    issuers = mcf->issuers.elts;
+
+    for (i = 0; i < mcf->issuers.nelts; i++) {
+        names[i] = ngx_http_deskgate_span(&issuers[i]->name);
+    }
+
+    ngx_memzero(&source, sizeof(dg_policy_catalogue_source_t));
+
+    source.services = (const dg_service_t *const *) mcf->services.elts;
+    source.service_count = mcf->services.nelts;
+    source.issuers = names;
+    source.issuer_count = mcf->issuers.nelts;
+
+    if (dg_policy_catalogue_create(&mcf->arena, &source, &mcf->catalogue)
+        != DG_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    mcf->catalogued = 1;
+
+    return NGX_OK;
+}
+
+
+/* Identity policies that entries of the location's key files name. */
+
+ngx_int_t
+ngx_http_deskgate_finish_key_policies(ngx_conf_t *cf,
+    ngx_http_deskgate_loc_conf_t *lcf)
+{
+    size_t                           n, j;
+    ngx_str_t                        path;
+    ngx_uint_t                       i, k;
+    const dg_key_t                  *key;
+    ngx_http_deskgate_keys_t       **keys;
+    ngx_http_deskgate_attachment_t  *a;
+
+    if (lcf->keys == NULL) {
+        return NGX_OK;
+    }
+
+    keys = lcf->keys->elts;
+
+    for (i = 0; i < lcf->keys->nelts; i++) {
+        for (n = 0; n < dg_keyfile_count(keys[i]->keyfile); n++) {
+            key = dg_keyfile_key(keys[i]->keyfile, n);
+
+            for (j = 0; j < key->policy_count; j++) {
+                path = ngx_http_deskgate_str(key->policies[j]);
+                a = lcf->policies->elts;
+
+                for (k = 0; k < lcf->policies->nelts; k++) {
+                    if (a[k].key_policy && a[k].name.len == path.len
+                        && ngx_strncmp(a[k].name.data, path.data, path.len)
+                           == 0)
+                    {
+                        break;
+                    }
+                }
+
+                if (k < lcf->policies->nelts) {
+                    continue;
+                }
+
+                a = ngx_array_push(lcf->policies);
+                if (a == NULL) {
+                    return NGX_ERROR;
+                }
+
+                ngx_memzero(a, sizeof(ngx_http_deskgate_attachment_t));
+                a->name = path;
+                a->key_policy = 1;
+
+                if (ngx_http_deskgate_policy_file(cf, &path,
+                                                  DG_POLICY_IDENTITY, 1,
+                                                  &a->policy)
+                    != NGX_OK)
+                {
+                    return NGX_ERROR;
+                }
+            }
+        }
+    }
+
+    return NGX_OK;
+}
+
+
+ngx_int_t
+ngx_http_deskgate_finish_policies(ngx_conf_t *cf,
+    ngx_http_deskgate_loc_conf_t *lcf)
+{
+    ngx_uint_t                       i;
+    dg_policy_document_t            *documents;
+    dg_policy_set_options_t          options;
+    ngx_http_deskgate_attachment_t  *attachment;
+    ngx_http_deskgate_main_conf_t   *mcf;
+
+    mcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_deskgate_module);
+
+    documents = ngx_palloc(cf->temp_pool, lcf->policies->nelts
+                                          * sizeof(dg_policy_document_t));
+    if (documents == NULL) {
+        return NGX_ERROR;
+    }
+
+    attachment = lcf->policies->elts;
+
+    for (i = 0; i < lcf->policies->nelts; i++) {
+        documents[i].policy = attachment[i].policy;
+        documents[i].name = ngx_http_deskgate_span(&attachment[i].name);
+    }
+
+    ngx_memzero(&options, sizeof(dg_policy_set_options_t));
+    options.catalogue = &mcf->catalogue;
+
+    if (dg_policy_set_create(&mcf->arena, documents, lcf->policies->nelts,
+                             &options, &lcf->policy_set)
+        != DG_OK)
+    {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "the policies of one location are too large");
+        return NGX_ERROR;
+    }
+
+    lcf->conditions = dg_conditions_create(&mcf->arena, lcf->policy_set);
+
+    return lcf->conditions ? NGX_OK : NGX_ERROR;
+}
