@@ -231,7 +231,7 @@ typedef struct {
     dg_crypto_t                    *crypto;
     dg_signing_keys_t              *signing_keys;
     dg_token_cache_t               *tokens;
-    ngx_queue_t                     waiting;     /* for somebody's fetch */
+    ngx_queue_t                     waiting;     /* flights, for a fetch */
     ngx_http_deskgate_main_conf_t  *mcf;
     ngx_event_t                     housekeeping;
     ngx_http_deskgate_free_block_t *blocks;      /* of contexts */
@@ -251,8 +251,10 @@ typedef struct {
 
 typedef struct ngx_http_deskgate_ctx_s  ngx_http_deskgate_ctx_t;
 
+typedef struct ngx_http_deskgate_fetch_s  ngx_http_deskgate_fetch_t;
+
 typedef ngx_int_t (*ngx_http_deskgate_fetched_pt)(ngx_http_request_t *r,
-    ngx_http_deskgate_ctx_t *ctx);
+    ngx_http_deskgate_fetch_t *fetch);
 
 typedef struct {
     ngx_str_t                       uri;
@@ -264,12 +266,14 @@ typedef struct {
     ngx_uint_t                      header_count;
     size_t                          limit;       /* bytes of the answer */
     ngx_http_deskgate_fetched_pt    fetched;     /* what takes the answer */
+    void                           *owner;       /* of the fetch, for it */
 } ngx_http_deskgate_fetch_request_t;
 
 typedef ngx_int_t (*ngx_http_deskgate_create_pt)(ngx_http_request_t *r);
 
-typedef struct {
+struct ngx_http_deskgate_fetch_s {
     ngx_http_deskgate_ctx_t        *main;
+    void                           *owner;
     ngx_http_deskgate_fetched_pt    fetched;
     ngx_int_t                       result;      /* of fetched */
     ngx_http_deskgate_create_pt     create_request;
@@ -282,7 +286,72 @@ typedef struct {
     unsigned                        done:1;
     unsigned                        too_large:1;
     unsigned                        whole:1;     /* the answer came to an end */
-} ngx_http_deskgate_fetch_t;
+};
+
+
+/* Single flight: what workers fetch once and share */
+
+typedef struct ngx_http_deskgate_flight_s  ngx_http_deskgate_flight_t;
+
+/* A kind of such values: how it is asked for, how its answer is read */
+
+typedef struct {
+    const char                     *what;        /* "the token of broker" */
+    const char                     *failed_before;
+    dg_refusal_t                    unavailable;
+    dg_span_t                       prefix;      /* of the value */
+    size_t                          answer_max;  /* bytes */
+
+    /*
+     * NGX_OK: the request says what to fetch.  NGX_AGAIN: something else is
+     * fetched first, and this called again.  NGX_DECLINED, NGX_ERROR.
+     */
+    ngx_int_t                     (*ask)(ngx_http_request_t *r,
+                                         ngx_http_deskgate_flight_t *flight,
+                                         ngx_http_deskgate_fetch_request_t
+                                             *request);
+
+    /*
+     * NULL: flight->fetched, which is wiped after it was kept, and
+     * flight->life, are set.  Else why not; flight->refusal and
+     * flight->retry may be set then.
+     */
+    const char                   *(*read)(ngx_http_request_t *r,
+                                          ngx_http_deskgate_flight_t *flight,
+                                          ngx_uint_t status,
+                                          dg_span_t answer);
+} ngx_http_deskgate_source_t;
+
+struct ngx_http_deskgate_flight_s {
+    ngx_http_deskgate_ctx_t        *ctx;
+    ngx_http_deskgate_flight_t     *next;        /* of this call */
+    const ngx_http_deskgate_source_t *source;
+    void                           *data;        /* the source's */
+    ngx_str_t                       name;        /* for the error log */
+    dg_cache_key_t                  key;
+
+    dg_span_t                       value;       /* with the prefix */
+    uint64_t                        version;
+
+    dg_span_t                       fetched;
+    int64_t                         life;        /* ms */
+    int64_t                         retry;       /* ms; 0: backoff */
+    dg_refusal_t                    refusal;
+    const char                     *reason;
+
+    u_char                         *space;       /* that the value is in */
+    size_t                          space_size;
+    ngx_http_deskgate_fetch_t      *fetch;
+    uint64_t                        lease;       /* generation held */
+    unsigned                        failures;
+    ngx_queue_t                     waiter;
+    ngx_event_t                     wake;
+    ngx_msec_t                      wait_until;
+
+    unsigned                        landed:1;    /* there is a value */
+    unsigned                        leading:1;
+    unsigned                        waiting:1;
+};
 
 
 /* What leaves, as it was signed: the send guard compares */
@@ -335,16 +404,10 @@ struct ngx_http_deskgate_ctx_s {
 
     ngx_str_t                       host;        /* what Host shall be */
     ngx_str_t                       injected;    /* "Bearer " and token */
-    u_char                         *injected_buffer;
-    uint64_t                        injected_version;
-    unsigned                        failures;
+    ngx_http_deskgate_flight_t     *token;       /* of the broker */
+    ngx_http_deskgate_flight_t     *flights;
     ngx_http_deskgate_sent_t        sent;
-    ngx_http_deskgate_fetch_t      *fetch;
-    uint64_t                        lease;       /* generation held */
-    uint8_t                         lease_key[32];
-    ngx_queue_t                     waiter;
     ngx_event_t                     wake;
-    ngx_msec_t                      wait_until;
 
     ngx_http_deskgate_create_pt     create_request;
     ngx_http_handler_pt             content_handler; /* while holding */
@@ -373,8 +436,6 @@ struct ngx_http_deskgate_ctx_s {
     unsigned                        resent:1;    /* with another token */
     unsigned                        capture_cut:1;
     unsigned                        remembered:1; /* in the replay table */
-    unsigned                        leading:1;
-    unsigned                        waiting:1;
     unsigned                        throttled:1;  /* buckets were charged */
     unsigned                        cached_token:1;
     unsigned                        presigned:1;
@@ -462,15 +523,24 @@ ngx_table_elt_t *ngx_http_deskgate_header_push(ngx_http_request_t *r,
 /* fetch */
 ngx_int_t ngx_http_deskgate_fetch_start(ngx_http_request_t *r,
     ngx_http_deskgate_ctx_t *ctx,
-    const ngx_http_deskgate_fetch_request_t *request);
+    const ngx_http_deskgate_fetch_request_t *request,
+    ngx_http_deskgate_fetch_t **started);
 ngx_http_deskgate_fetch_t *ngx_http_deskgate_fetch_of(ngx_http_request_t *r);
 ngx_int_t ngx_http_deskgate_fetch_collect(ngx_http_request_t *sr,
     ngx_http_deskgate_fetch_t *fetch, ngx_chain_t *in);
 
+/* flight */
+ngx_http_deskgate_flight_t *ngx_http_deskgate_flight_create(
+    ngx_http_deskgate_ctx_t *ctx, const ngx_http_deskgate_source_t *source,
+    void *data);
+ngx_int_t ngx_http_deskgate_fly(ngx_http_request_t *r,
+    ngx_http_deskgate_flight_t *flight);
+void ngx_http_deskgate_flight_drop(ngx_http_deskgate_flight_t *flight);
+void ngx_http_deskgate_flights_end(ngx_http_deskgate_ctx_t *ctx);
+
 /* broker */
 ngx_int_t ngx_http_deskgate_broker_token(ngx_http_request_t *r,
     ngx_http_deskgate_ctx_t *ctx);
-void ngx_http_deskgate_broker_abandon(ngx_http_deskgate_ctx_t *ctx);
 void ngx_http_deskgate_broker_refused(ngx_http_deskgate_ctx_t *ctx);
 
 /* guard */

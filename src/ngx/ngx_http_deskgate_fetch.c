@@ -26,7 +26,8 @@ static ngx_int_t ngx_http_deskgate_fetch_body(ngx_http_request_t *sr,
 ngx_int_t
 ngx_http_deskgate_fetch_start(ngx_http_request_t *r,
     ngx_http_deskgate_ctx_t *ctx,
-    const ngx_http_deskgate_fetch_request_t *request)
+    const ngx_http_deskgate_fetch_request_t *request,
+    ngx_http_deskgate_fetch_t **started)
 {
     ngx_str_t                    uri, args;
     ngx_http_request_t          *sr;
@@ -43,8 +44,9 @@ ngx_http_deskgate_fetch_start(ngx_http_request_t *r,
 
     fetch->limit = request->limit;
     fetch->fetched = request->fetched;
+    fetch->owner = request->owner;
     fetch->main = ctx;
-    ctx->fetch = fetch;
+    *started = fetch;
 
     ps->handler = ngx_http_deskgate_fetch_done;
     ps->data = fetch;
@@ -240,7 +242,7 @@ ngx_http_deskgate_fetch_done(ngx_http_request_t *sr, void *data, ngx_int_t rc)
                         ? (ngx_uint_t) rc : sr->headers_out.status;
 
         /* at once: the call that waits may have ended without its client */
-        fetch->result = fetch->fetched(fetch->main->request, fetch->main);
+        fetch->result = fetch->fetched(fetch->main->request, fetch);
     }
 
     /*

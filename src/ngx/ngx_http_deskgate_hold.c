@@ -108,8 +108,7 @@ ngx_http_deskgate_hold_end(ngx_http_request_t *r,
     ctx->content_handler = r->content_handler;
     r->content_handler = ngx_http_deskgate_resend;
 
-    ctx->injected.len = 0;
-    ctx->wait_until = 0;
+    ngx_http_deskgate_flight_drop(ctx->token);
 
     ctx->wake.handler = ngx_http_deskgate_hold_wake;
     ctx->wake.data = ctx;

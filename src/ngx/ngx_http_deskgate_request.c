@@ -112,10 +112,10 @@ ngx_http_deskgate_ctx_cleanup(void *data)
 
     dg_inspect_abandon(ctx->inspect);
 
-    ngx_http_deskgate_broker_abandon(ctx);
+    ngx_http_deskgate_flights_end(ctx);
 
-    if (ctx->injected_buffer) {
-        dg_wipe(ctx->injected_buffer, NGX_HTTP_DESKGATE_TOKEN_SIZE);
+    if (ctx->wake.posted) {
+        ngx_delete_posted_event(&ctx->wake);
     }
 
     ngx_http_deskgate_give_block(ctx);
