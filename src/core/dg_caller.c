@@ -17,7 +17,8 @@ static const size_t  span_members[] = {
     offsetof(dg_caller_t, issuer),
     offsetof(dg_caller_t, issuer_url),
     offsetof(dg_caller_t, subject),
-    offsetof(dg_caller_t, token_id)
+    offsetof(dg_caller_t, token_id),
+    offsetof(dg_caller_t, kid)
 };
 
 #define SPAN_MEMBERS  (sizeof(span_members) / sizeof(span_members[0]))

@@ -43,6 +43,7 @@ typedef struct {
     dg_span_t              issuer_url;    /* its `iss` */
     dg_span_t              subject;       /* its `sub` */
     dg_span_t              token_id;      /* its `jti` */
+    dg_span_t              kid;           /* name of the key that signed it */
     int64_t                issued_at;     /* seconds; 0 when not known */
     int64_t                expires_at;    /* seconds; 0 when never */
 

@@ -454,6 +454,22 @@ read_token(const dg_token_rules_t *rules, dg_span_t token, dg_arena_t *arena,
 }
 
 
+/*
+ * A token need not say which key signed it, and the keys may be gone before
+ * the caller is: their own name of it, copied.
+ */
+static dg_refusal_t
+name_key(const dg_jwks_t *keys, const dg_jws_t *jws, dg_arena_t *arena,
+    dg_caller_t *caller)
+{
+    const dg_jwk_t  *key = dg_jwks_find(keys, jws->kid, jws->algorithm);
+
+    caller->kid = dg_arena_copy(arena, dg_jwk_id(key));
+
+    return caller->kid.data != NULL ? DG_ALLOWED : DG_REFUSE_INTERNAL;
+}
+
+
 dg_refusal_t
 dg_token_verify(const dg_token_rules_t *rules, dg_span_t token,
     dg_arena_t *arena, dg_caller_t *caller, size_t *which)
@@ -482,9 +498,12 @@ dg_token_verify(const dg_token_rules_t *rules, dg_span_t token,
 
     refusal = dg_jws_verify(&jws, from->issuer->algorithms, from->keys);
 
-    return refusal == DG_ALLOWED
-           ? dg_issuer_check(from->issuer, &jws, rules, arena, caller)
-           : refusal;
+    if (refusal == DG_ALLOWED) {
+        refusal = dg_issuer_check(from->issuer, &jws, rules, arena, caller);
+    }
+
+    return refusal == DG_ALLOWED ? name_key(from->keys, &jws, arena, caller)
+                                 : refusal;
 }
 
 

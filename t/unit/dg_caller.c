@@ -8,7 +8,7 @@
 
 #include <stdlib.h>
 
-static char  texts[16][32];
+static char  texts[17][32];
 
 
 static dg_span_t
@@ -34,6 +34,7 @@ is_whole(const dg_caller_t *c, const char *name)
     is_span(c->issuer_url, DG_SPAN("url"), "%s: issuer_url", name);
     is_span(c->subject, DG_SPAN("subject"), "%s: subject", name);
     is_span(c->token_id, DG_SPAN("jti"), "%s: token_id", name);
+    is_span(c->kid, DG_SPAN("kid"), "%s: kid", name);
     is_int(c->group_count, 2, "%s: groups", name);
     is_span(c->groups[1], DG_SPAN("group-b"), "%s: a group", name);
     is_int(c->tag_count, 1, "%s: tags", name);
@@ -67,7 +68,8 @@ main(void)
         .principal_type = text(10, "type"),
         .access_key_id = text(11, "key-id"), .issuer = text(12, "issuer"),
         .issuer_url = text(13, "url"), .subject = text(14, "subject"),
-        .token_id = text(15, "jti"), .issued_at = 5, .expires_at = 7,
+        .token_id = text(15, "jti"), .kid = text(16, "kid"),
+        .issued_at = 5, .expires_at = 7,
         .groups = groups, .group_count = 2, .tags = &tag, .tag_count = 1,
         .claims = &claim, .claim_count = 1,
         .policy_files = files, .policy_file_count = 1

@@ -152,6 +152,7 @@ accepted(void)
     is_span(caller.issuer_url, DG_SPAN(URL), "issuer's url");
     is_span(caller.subject, DG_SPAN("alice"), "subject");
     is_span(caller.token_id, DG_SPAN("t-1"), "token id");
+    is_span(caller.kid, DG_SPAN("k1"), "the key that signed it");
     is_int(caller.issued_at, 1799999000, "issued at");
     is_int(caller.expires_at, 1800000600, "expires at");
     is_int(caller.group_count, 0, "no groups asked for");
@@ -221,6 +222,9 @@ signatures(void)
     ok(!caller.verified && caller.arn.len == 0, "makes no principal");
     jwt_free(token);
 
+    is_int(verify_with("{\"alg\":\"ES256\"}", GOOD, NOW), DG_ALLOWED,
+           "no kid, and one key");
+    is_span(caller.kid, DG_SPAN("k1"), "whose name is known");
     is_int(verify_with("{\"alg\":\"ES256\",\"kid\":\"new\"}", GOOD, NOW),
            DG_REFUSE_TOKEN_KEY_UNKNOWN, "an unknown kid");
     is_int(which, 0, "of this issuer");
