@@ -24,6 +24,7 @@
 #include "dg_caller.h"
 #include "dg_crypto.h"
 #include "dg_model.h"
+#include "dg_relaxation.h"
 
 #define DG_INSPECT_VALUES_MAX    16384           /* scalars of one input */
 #define DG_INSPECT_BYTES_MAX     (2 * 1024 * 1024)  /* of values and paths */
@@ -45,18 +46,14 @@ typedef enum {
 } dg_validate_t;
 
 typedef struct {
-    dg_validate_t     validate;
+    dg_validate_t           validate;
 
-    /*
-     * Members whose unknown members and enum values are let through.  Each
-     * is a path as in dg_inspect_value_t, optionally after "OPERATION:";
-     * a "*" at the end stands for any rest, as after "Workspaces/".
-     */
-    const dg_span_t  *relaxed;
-    size_t            relaxed_count;
+    /* Unknown members and enum values that are let through. */
+    const dg_relaxation_t  *relaxed;
+    size_t                  relaxed_count;
 
     /* Digests of hidden file contents; NULL: their length only. */
-    dg_crypto_t      *crypto;
+    dg_crypto_t            *crypto;
 } dg_inspect_options_t;
 
 /*

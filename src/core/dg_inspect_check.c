@@ -359,26 +359,10 @@ is_value(const dg_shape_t *shape, dg_span_t text)
 bool
 dg_inspect_is_relaxed(const dg_inspect_t *in, dg_span_t path)
 {
-    dg_span_t  rule, operation;
-    size_t     i, colon;
+    size_t  i;
 
     for (i = 0; i < in->relaxed_count; i++) {
-        rule = in->relaxed[i];
-        colon = dg_span_find(rule, ':');
-
-        if (colon < rule.len) {
-            operation = dg_span_slice(rule, 0, colon);
-            rule = dg_span_slice(rule, colon + 1, rule.len);
-
-            if (!dg_span_equal(operation, in->call->operation->name)) {
-                continue;
-            }
-        }
-
-        if (dg_span_ends_with(rule, DG_SPAN("*"))
-            ? dg_span_starts_with(path, dg_span_slice(rule, 0, rule.len - 1))
-            : dg_span_equal(path, rule))
-        {
+        if (dg_relaxation_covers(&in->relaxed[i], in->call->operation, path)) {
             return true;
         }
     }

@@ -29,7 +29,7 @@ typedef struct {
     uint64_t            keyed;     /* members named so far */
     uint64_t            present;   /* members with a value */
     uint64_t           *more;      /* both, for shapes with many members */
-    size_t              present_count;
+    size_t              present_count;  /* let through ones as well */
     size_t              required_count; /* of those present */
 } dg_inspect_frame_t;
 
@@ -46,7 +46,7 @@ struct dg_inspect_s {
     const dg_shape_t           *root;       /* NULL: no member is known */
     dg_crypto_t                *crypto;
     dg_validate_t               validate;
-    const dg_span_t            *relaxed;
+    const dg_relaxation_t      *relaxed;
     size_t                      relaxed_count;
     bool                        is_answer;
 
@@ -148,7 +148,7 @@ DG_MUST_USE dg_err_t dg_inspect_check_scalar(dg_inspect_t *in,
     bool *unknown);
 void dg_inspect_check_count(dg_inspect_t *in, const dg_shape_t *shape,
     size_t count);
-bool dg_inspect_is_relaxed(const dg_inspect_t *in, dg_span_t name);
+bool dg_inspect_is_relaxed(const dg_inspect_t *in, dg_span_t path);
 
 
 /* The copy (dg_inspect_copy.c) */

@@ -29,6 +29,20 @@ current_path(const dg_inspect_t *in)
 }
 
 
+/*
+ * Whether the model may be too old for the name.  It is not for one that is
+ * known elsewhere, a label in the body, nor for one that was cut in the path.
+ */
+static bool
+may_be_new(const dg_inspect_t *in, const dg_inspect_frame_t *f,
+    dg_span_t name)
+{
+    return name.len <= UNKNOWN_NAME_MAX
+           && (f->shape == NULL || dg_model_member(f->shape, name) == NULL)
+           && dg_inspect_is_relaxed(in, current_path(in));
+}
+
+
 /* A name that no member has: noted, and its value hidden whatever it is. */
 static dg_err_t
 unknown_key(dg_inspect_t *in, dg_inspect_frame_t *f, dg_span_t name)
@@ -47,7 +61,11 @@ unknown_key(dg_inspect_t *in, dg_inspect_frame_t *f, dg_span_t name)
         return DG_OK;
     }
 
-    if (!dg_inspect_is_relaxed(in, current_path(in))) {
+    if (may_be_new(in, f, name)) {
+        /* it may be the one that a union has to have */
+        f->present_count++;
+
+    } else {
         dg_inspect_member_error(in, name,
                                 "Member must be one that the operation has");
     }

@@ -26,6 +26,7 @@
 #include "core/dg_inspect.h"
 #include "core/dg_issuer.h"
 #include "core/dg_keyfile.h"
+#include "core/dg_media.h"
 #include "core/dg_model.h"
 #include "core/dg_policy.h"
 #include "core/dg_policy_catalogue.h"
@@ -204,6 +205,7 @@ struct ngx_http_deskgate_loc_conf_s {
     ngx_http_complex_value_t       *mode;
     ngx_uint_t                      replay;
     ngx_uint_t                      validate;
+    ngx_array_t                    *relaxed;     /* of dg_relaxation_t */
     ngx_uint_t                      denial_detail;
     ngx_array_t                    *hosts;       /* of ngx_str_t */
     time_t                          skew;
@@ -609,6 +611,8 @@ char *ngx_http_deskgate_conf_throttle(ngx_conf_t *cf, ngx_command_t *cmd,
 char *ngx_http_deskgate_conf_named(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 char *ngx_http_deskgate_conf_mode(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+char *ngx_http_deskgate_conf_validate(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 char *ngx_http_deskgate_conf_hosts(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);

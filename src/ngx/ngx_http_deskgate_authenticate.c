@@ -335,7 +335,10 @@ ngx_http_deskgate_verify(ngx_http_request_t *r, ngx_http_deskgate_ctx_t *ctx)
     }
 
     if (ctx->body_refusal != DG_ALLOWED) {
-        ctx->message = ctx->inspection->message;
+        if (ctx->body_refusal == DG_REFUSE_BODY_INVALID) {
+            ctx->message = ctx->inspection->message;
+        }
+
         return ngx_http_deskgate_refused(ctx, ctx->body_refusal, NULL);
     }
 

@@ -207,6 +207,12 @@ ngx_http_deskgate_inspect_start(ngx_http_deskgate_ctx_t *ctx)
     ngx_memzero(&options, sizeof(dg_inspect_options_t));
 
     options.validate = (dg_validate_t) ctx->lcf->validate;
+
+    if (ctx->lcf->relaxed) {
+        options.relaxed = ctx->lcf->relaxed->elts;
+        options.relaxed_count = ctx->lcf->relaxed->nelts;
+    }
+
     options.crypto = ngx_http_deskgate_worker.crypto;
 
     ctx->inspect = dg_inspect_create(&ctx->arena, &options, &ctx->call,
@@ -244,6 +250,13 @@ ngx_http_deskgate_body_finish(ngx_http_deskgate_ctx_t *ctx)
     refusal = dg_inspect_finish(ctx->inspect, &ctx->inspection);
 
     if (ctx->body_refusal == DG_ALLOWED) {
+        ctx->body_refusal = refusal;
+    }
+
+    /* of two reasons the one that explains the other */
+    refusal = dg_media_check(&ctx->call, &ctx->received, ctx->body_length > 0);
+
+    if (refusal != DG_ALLOWED) {
         ctx->body_refusal = refusal;
     }
 

@@ -31,14 +31,6 @@ static ngx_conf_enum_t  ngx_http_deskgate_replay_values[] = {
 };
 
 
-static ngx_conf_enum_t  ngx_http_deskgate_validate_values[] = {
-    { ngx_string("on"), DG_VALIDATE_ON },
-    { ngx_string("log"), DG_VALIDATE_LOG },
-    { ngx_string("off"), DG_VALIDATE_OFF },
-    { ngx_null_string, 0 }
-};
-
-
 static ngx_conf_enum_t  ngx_http_deskgate_denial_values[] = {
     { ngx_string("off"), DG_DENIAL_OFF },
     { ngx_string("reason"), DG_DENIAL_REASON },
@@ -178,11 +170,11 @@ static ngx_command_t  ngx_http_deskgate_commands[] = {
       &ngx_http_deskgate_replay_values },
 
     { ngx_string("deskgate_validate"),
-      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
-      ngx_conf_set_enum_slot,
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_1MORE,
+      ngx_http_deskgate_conf_validate,
       NGX_HTTP_LOC_CONF_OFFSET,
-      offsetof(ngx_http_deskgate_loc_conf_t, validate),
-      &ngx_http_deskgate_validate_values },
+      0,
+      NULL },
 
     { ngx_string("deskgate_hosts"),
       NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_1MORE,
@@ -345,6 +337,7 @@ ngx_http_deskgate_create_loc_conf(ngx_conf_t *cf)
      *     lcf->token_issuers = NULL;
      *     lcf->policy_set = NULL;
      *     lcf->conditions = NULL;
+     *     lcf->relaxed = NULL;
      *     lcf->conf_file = NULL;
      */
 
@@ -395,6 +388,11 @@ ngx_http_deskgate_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
     ngx_conf_merge_ptr_value(conf->hosts, prev->hosts, NULL);
     ngx_conf_merge_uint_value(conf->replay, prev->replay,
                               NGX_HTTP_DESKGATE_REPLAY_WRITE);
+
+    if (conf->validate == NGX_CONF_UNSET_UINT) {
+        conf->relaxed = prev->relaxed;
+    }
+
     ngx_conf_merge_uint_value(conf->validate, prev->validate,
                               DG_VALIDATE_ON);
     ngx_conf_merge_uint_value(conf->denial_detail, prev->denial_detail,

@@ -17,7 +17,7 @@ static const dg_service_t     *services[4];
 static dg_call_t               call;
 static dg_header_t             headers[3];
 static const dg_inspection_t  *result;
-static dg_span_t               relaxed[4];
+static dg_relaxation_t         relaxed[4];
 static size_t                  relaxed_count;
 static dg_validate_t           validate = DG_VALIDATE_ON;
 
@@ -100,6 +100,20 @@ invalid(const char *target, const char *body, const char *message)
 
 #define ONE   "1 validation error detected: Value at '"
 #define FAIL  "' failed to satisfy constraint: "
+
+
+static void
+relax(const char *text)
+{
+    dg_diag_t  diag;
+
+    if (dg_relaxation_parse(dg_span_cstr(text), services, 4,
+                            &relaxed[relaxed_count++], &diag) != DG_OK)
+    {
+        printf("Bail out! %s: %s\n", text, diag.text);
+        exit(2);
+    }
+}
 
 
 static void
@@ -225,6 +239,16 @@ test_union(void)
                     "\"ami-0123456789abcdef0\"}}", start);
     is_int(inspect("WorkspacesService.ImportCustomWorkspaceImage", body),
            DG_ALLOWED, "one member of a union");
+
+    (void) snprintf(body, sizeof(body), "%s{\"Ec2SnapshotId\":\"x\"}}",
+                    start);
+    is_int(inspect("WorkspacesService.ImportCustomWorkspaceImage", body),
+           DG_REFUSE_BODY_INVALID, "an unknown member of a union");
+
+    relax("workspaces:ImportCustomWorkspaceImage/ImageSource/Ec2SnapshotId");
+    is_int(inspect("WorkspacesService.ImportCustomWorkspaceImage", body),
+           DG_ALLOWED, "one that is let through is the one it has to have");
+    relaxed_count = 0;
 }
 
 
@@ -316,9 +340,8 @@ test_modes(void)
            "one member under two names is refused all the same");
     validate = DG_VALIDATE_ON;
 
-    relaxed[0] = DG_SPAN("DescribeWorkspaces:New");
-    relaxed[1] = DG_SPAN("ModifyWorkspaceState:Workspace*");
-    relaxed_count = 2;
+    relax("workspaces:DescribeWorkspaces/New");
+    relax("workspaces:ModifyWorkspaceState/WorkspaceState");
     accepted("WorkspacesService.DescribeWorkspaces", "{\"New\":{\"a\":1}}",
              "{\"New\":\"" DG_INSPECT_HIDDEN "\"}");
     is_int(result->unknown_count, 1, "let through and listed");
@@ -329,6 +352,54 @@ test_modes(void)
     ok(result->values[1].is_unknown, "a value let through is marked");
     is_int(inspect("WorkspacesService.DescribeWorkspaces", "{\"Newer\":1}"),
            DG_REFUSE_BODY_INVALID, "no other member is let through");
+    is_int(inspect("WorkspacesService.DescribeTags", "{\"New\":1}"),
+           DG_REFUSE_BODY_INVALID, "nor any of another operation");
+    relaxed_count = 0;
+}
+
+
+static void
+test_relaxed_trees(void)
+{
+    char  body[256];
+
+    relax("workspaces:CreateWorkspaces/Workspaces/*");
+    relax("ssm-guiconnect:*");
+
+    (void) snprintf(body, sizeof(body), "{\"Workspaces\":[{\"DirectoryId\":"
+                    "\"d-1234567890\",\"UserName\":\"jo\",\"BundleId\":"
+                    "\"wsb-12345678\",\"New\":[1,{\"a\":null}],"
+                    "\"WorkspaceProperties\":{\"ComputeTypeName\":"
+                    "\"HUGE\"}}]}");
+    is_int(inspect("WorkspacesService.CreateWorkspaces", body), DG_ALLOWED,
+           "unknown members and values inside a member");
+    is_int(result->unknown_count, 2, "each is listed");
+    is_text(result->unknown[0], "Workspaces/New", "a member by its path");
+    is_text(result->unknown[1],
+            "Workspaces/WorkspaceProperties/ComputeTypeName",
+            "and a value by that of its member");
+    is_text(result->parameters, "{\"workspaces\":[{\"directoryId\":"
+            "\"d-1234567890\",\"userName\":\"jo\",\"bundleId\":"
+            "\"wsb-12345678\",\"New\":\"" DG_INSPECT_HIDDEN "\","
+            "\"workspaceProperties\":{\"computeTypeName\":\""
+            DG_INSPECT_HIDDEN "\"}}]}", "and hidden in the record");
+
+    is_int(inspect("WorkspacesService.CreateWorkspaces",
+                   "{\"Workspaces\":[],\"WorkspacesNew\":1}"),
+           DG_REFUSE_BODY_INVALID, "nothing beside it");
+
+    is_int(inspect("POST /GetConnectionRecordingPreferences",
+                   "{\"New\":true}"), DG_ALLOWED,
+           "a service of which everything new is let through");
+
+    (void) snprintf(body, sizeof(body), "{\"ClientToken\":\"%065d\"}", 1);
+    is_int(inspect("POST /DeleteConnectionRecordingPreferences", body),
+           DG_REFUSE_BODY_INVALID, "but not what breaks a constraint");
+
+    (void) snprintf(body, sizeof(body), "{\"%065d\":1}", 1);
+    is_int(inspect("POST /GetConnectionRecordingPreferences", body),
+           DG_REFUSE_BODY_INVALID,
+           "nor a name that is longer than what is listed of it");
     relaxed_count = 0;
 }
 
@@ -605,6 +676,7 @@ main(void)
     test_batch();
     test_resources();
     test_modes();
+    test_relaxed_trees();
     test_secrets();
     test_broker();
     test_malformed();
