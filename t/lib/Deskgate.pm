@@ -515,9 +515,10 @@ sub stop {
 
 # records
 
-# All records under a trail's folder, oldest first within a file
+# All records under a trail's folder, oldest first within a file; with `part`
+# those of lines that hold it, which saves decoding the others
 sub records {
-    my ($self, $folder) = @_;
+    my ($self, $folder, $part) = @_;
 
     $folder = 'trail' if !defined $folder;
 
@@ -525,6 +526,8 @@ sub records {
 
     foreach my $file ($self->files($folder)) {
         foreach my $line (split /\n/, $self->read_file($file)) {
+            next if defined $part && index($line, $part) < 0;
+
             my $record = eval { JSON::PP->new->utf8->decode($line) };
 
             if (!defined $record) {

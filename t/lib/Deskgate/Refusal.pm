@@ -107,13 +107,13 @@ sub records_of_id {
     my ($t, $id, $folder) = @_;
 
     $t->wait_for(sub {
-        grep { ($_->{requestID} || '') eq $id } $t->records($folder);
+        grep { ($_->{requestID} || '') eq $id } $t->records($folder, $id);
     }, 5);
 
     # a second one would come with the next flush
     select undef, undef, undef, 0.06;
 
-    return grep { ($_->{requestID} || '') eq $id } $t->records($folder);
+    return grep { ($_->{requestID} || '') eq $id } $t->records($folder, $id);
 }
 
 
