@@ -251,19 +251,19 @@ token_denied(claim => 'the claim of another issuer', second =>
 
 my $user = "User: $USER/alice is not authorized to perform: workspaces:";
 
-is(denied(detail_off => 'explicit', 'off', @tags),
-    "${user}CreateTags on resource: *", 'off: nothing more');
-is(denied(detail_reason => 'explicit', 'reason', @tags),
+told(detail_off => 'explicit', 'off: nothing more', \@tags,
+    "${user}CreateTags on resource: *");
+told(detail_reason => 'explicit', 'reason', \@tags,
     "${user}CreateTags on resource: *"
-    . ' with an explicit deny in a resource-based policy', 'reason');
-is(denied(detail_reason => 'implicit', 'reason', @describe),
+    . ' with an explicit deny in a resource-based policy');
+told(detail_reason => 'implicit', 'reason, no allow', \@describe,
     "${user}DescribeWorkspaces on resource: *"
     . ' because no resource-based policy allows the'
-    . ' workspaces:DescribeWorkspaces action', 'reason, no allow');
-is(denied(detail_statement => 'explicit', 'statement', @tags),
+    . ' workspaces:DescribeWorkspaces action');
+told(detail_statement => 'explicit', 'statement', \@tags,
     "${user}CreateTags on resource: *"
     . ' with an explicit deny in a resource-based policy (statement NoTags of '
-    . "$dir/detail_statement.json)", 'statement');
+    . "$dir/detail_statement.json)");
 
 my $record = record_of($t, ask(detail_off => @tags));
 
@@ -402,6 +402,18 @@ sub allowed {
 
     is($answer->{status}, 200, "$name: allowed")
         or diag($answer->{body});
+}
+
+
+# the sentence, and behind it the id under which the record is found
+sub told {
+    my ($place, $how, $name, $call, $sentence) = @_;
+
+    my $answer = ask($place, @$call);
+    my $id = Deskgate::header($answer, 'x-amzn-requestid');
+
+    is(judged_denied($how, $name, $answer), "$sentence (Request ID: $id)",
+        "$name: the message");
 }
 
 

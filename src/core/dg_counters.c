@@ -7,7 +7,7 @@
 #include <string.h>
 
 #define COUNTERS_MAGIC    UINT64_C(0x7372746e756f6764)
-#define COUNTERS_VERSION  1
+#define COUNTERS_VERSION  2
 
 
 struct dg_counters_s {
@@ -27,6 +27,7 @@ static const char *const  service_names[DG_COUNT_SERVICE_COUNT] = {
     [DG_COUNT_ALLOWED] = "allowed",
     [DG_COUNT_FORWARDED] = "forwarded",
     [DG_COUNT_OBSERVED] = "observed",
+    [DG_COUNT_SHADOW] = "shadow",
     [DG_COUNT_ABORTED] = "aborted",
     [DG_COUNT_REPLAYED] = "replayed",
     [DG_COUNT_UPSTREAM_2XX] = "upstream_2xx",

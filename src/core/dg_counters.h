@@ -23,6 +23,7 @@ typedef enum {
     DG_COUNT_ALLOWED,
     DG_COUNT_FORWARDED,
     DG_COUNT_OBSERVED,         /* would have been refused in enforce mode */
+    DG_COUNT_SHADOW,           /* a shadow decided otherwise */
     DG_COUNT_ABORTED,          /* by the client */
     DG_COUNT_REPLAYED,         /* sent again with new credentials */
     DG_COUNT_UPSTREAM_2XX,

@@ -53,7 +53,9 @@ write_reason(dg_writer_t *w, dg_span_t action,
     const dg_policy_decision_t *decision)
 {
     if (decision->effect == DG_POLICY_DENY_EXPLICIT) {
-        dg_write_cstr(w, " with an explicit deny in a ");
+        dg_write_cstr(w, decision->layer == DG_POLICY_IDENTITY
+                         ? " with an explicit deny in an "
+                         : " with an explicit deny in a ");
         dg_write_cstr(w, layer_names[decision->layer]);
         return;
     }
@@ -69,7 +71,7 @@ write_reason(dg_writer_t *w, dg_span_t action,
 void
 dg_denial_write(dg_writer_t *w, const dg_caller_t *caller, dg_span_t action,
     dg_span_t resource, const dg_policy_decision_t *decision,
-    dg_denial_detail_t detail)
+    dg_denial_detail_t detail, dg_span_t request_id)
 {
     dg_write_cstr(w, "User: ");
     write_part(w, caller->arn);
@@ -89,4 +91,8 @@ dg_denial_write(dg_writer_t *w, const dg_caller_t *caller, dg_span_t action,
         write_part(w, decision->name);
         dg_write_cstr(w, ")");
     }
+
+    dg_write_cstr(w, " (Request ID: ");
+    write_part(w, request_id);
+    dg_write_cstr(w, ")");
 }

@@ -10,7 +10,7 @@
 #include "dg_caller.h"
 #include "dg_policy.h"
 
-#define DG_DENIAL_MAX  4096  /* bytes; the writer should have as many */
+#define DG_DENIAL_MAX  8192  /* bytes; the writer should have as many */
 
 typedef enum {
     DG_DENIAL_OFF,        /* only that it is not authorized */
@@ -20,12 +20,14 @@ typedef enum {
 
 
 /*
- * Writes the sentence.  `resource` is the ARN that decided, or "*".  The ends
- * of what is too long are cut, no character in the middle of its bytes.
+ * Writes the sentence, at its end the id by which the record is found.
+ * `resource` is the ARN that decided, or "*".  The ends of what is too long
+ * are cut, no character in the middle of its bytes.
  */
 void dg_denial_write(dg_writer_t *w, const dg_caller_t *caller,
     dg_span_t action, dg_span_t resource,
-    const dg_policy_decision_t *decision, dg_denial_detail_t detail);
+    const dg_policy_decision_t *decision, dg_denial_detail_t detail,
+    dg_span_t request_id);
 
 /* "Sid" or the statement's number, from 1; for records. */
 void dg_denial_write_statement(dg_writer_t *w,

@@ -27,6 +27,7 @@
 #define DG_POLICY_VALUES_MAX      10000    /* of one condition */
 #define DG_POLICY_VARIABLES_MAX   16       /* in one pattern or value */
 #define DG_POLICY_KEYS_MAX        2048     /* distinct, of a document, a set */
+#define DG_POLICY_KEYS_CACHED     64       /* of a set: asked for once */
 #define DG_POLICY_DOCUMENTS_MAX   1024     /* of a set */
 #define DG_POLICY_ACTION_MAX      256      /* bytes of a request's action */
 #define DG_POLICY_RESOURCE_MAX    4096     /* bytes of a request's ARN */
@@ -216,7 +217,8 @@ typedef struct {
  * The values of a key (compare its name without case) for the resource of
  * that index.  *values comes cleared (ABSENT) and must stay valid until
  * dg_policy_decide() returns.
- * Asked at most once a key and resource for the first 64 keys of a set.
+ * Asked at most once a key and resource for the first DG_POLICY_KEYS_CACHED
+ * keys of a set.
  */
 typedef void (*dg_policy_lookup_pt)(void *ctx, const dg_policy_key_t *key,
     size_t resource, dg_policy_values_t *values);

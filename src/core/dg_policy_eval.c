@@ -10,8 +10,6 @@
 
 #include <string.h>
 
-#define CACHED_KEYS  64
-
 /* What the Allows of one layer came to. */
 typedef struct {
     dg_policy_truth_t         truth;
@@ -39,7 +37,7 @@ typedef struct {
     dg_policy_work_t            work;
 
     uint64_t                    cached;
-    dg_policy_values_t          values[CACHED_KEYS];
+    dg_policy_values_t          values[DG_POLICY_KEYS_CACHED];
 
     const unsigned             *key_map;  /* of the statement's document */
 
@@ -89,7 +87,7 @@ key_values(eval_t *e, unsigned local, dg_policy_values_t *room)
 {
     unsigned  key = e->key_map[local];
 
-    if (key >= CACHED_KEYS) {
+    if (key >= DG_POLICY_KEYS_CACHED) {
         ask(e, key, room);
         return room;
     }

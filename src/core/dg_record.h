@@ -45,6 +45,26 @@ typedef struct {
     dg_span_t  type;      /* "AWS::WorkSpaces::Workspace"; may be empty */
 } dg_record_resource_t;
 
+/*
+ * How the policies decided; the ready JSON of it is left out of a record that
+ * would become too long.
+ */
+typedef struct {
+    dg_span_t  effect;        /* "explicit deny"; empty: not decided */
+    dg_span_t  action;        /* "workspaces:RebootWorkspaces" */
+    dg_span_t  layer;         /* form of the document: "identity" */
+    dg_span_t  policy;        /* file that decided */
+    dg_span_t  statement;     /* Sid or number within it */
+    dg_span_t  resource;      /* ARN that was decided */
+    size_t     resources;     /* how many there were; written above 1 */
+    dg_span_t  set;           /* hex SHA-256 of the policy set */
+    dg_span_t  policies;      /* ready: array of the documents that applied */
+    dg_span_t  keys;          /* ready: see dg_policy_context_write() */
+    dg_span_t  item_keys;     /* ready: likewise */
+    dg_span_t  shadow;        /* ready: array of sets that differ */
+    bool       omitted;       /* documents or keys are missing */
+} dg_record_decision_t;
+
 /* How the upstream answered; status 0 when it was not asked or did not. */
 typedef struct {
     dg_span_t  address;      /* "192.0.2.7:443" of the last attempt */
@@ -105,8 +125,7 @@ typedef struct {
     dg_span_t           gateway;       /* this gateway's name */
     dg_span_t           service;       /* the model's name */
     dg_span_t           protocol;      /* "awsJson1_1" */
-    dg_span_t           policy;        /* file that decided */
-    dg_span_t           statement;     /* Sid or number within it */
+    dg_record_decision_t decision;
     dg_span_t           bucket;        /* throttle that refused */
     uint64_t            retry_ms;      /* told with a throttled call */
     dg_span_t           translation;   /* provider: "static", "broker" */

@@ -160,15 +160,54 @@ additional_outcome(dg_writer_t *w, const dg_record_t *r, unsigned dropped)
 }
 
 
+#define RECORD_READY(w, name, json)                                           \
+    do {                                                                      \
+        if ((json).len > 0) {                                                 \
+            RECORD_NAME(w, name);                                             \
+            dg_write_span(w, json);                                           \
+        }                                                                     \
+    } while (0)
+
+
 static void
-additional_decision(dg_writer_t *w, const dg_record_t *r)
+additional_policy(dg_writer_t *w, const dg_record_decision_t *d,
+    unsigned dropped)
+{
+    RECORD_TEXT(w, "authorization", d->effect);
+    RECORD_TEXT(w, "action", d->action);
+    RECORD_TEXT(w, "layer", d->layer);
+    RECORD_TEXT(w, "policy", d->policy);
+    RECORD_TEXT(w, "statement", d->statement);
+    RECORD_TEXT(w, "resource", d->resource);
+
+    if (d->resources > 1) {
+        RECORD_NUMBER(w, "resourceCount", d->resources);
+    }
+
+    RECORD_TEXT(w, "policySet", d->set);
+
+    if (!(dropped & RECORD_DROPPED_CONTEXT)) {
+        RECORD_READY(w, "policies", d->policies);
+        RECORD_READY(w, "keys", d->keys);
+        RECORD_READY(w, "itemKeys", d->item_keys);
+        RECORD_READY(w, "shadow", d->shadow);
+    }
+
+    if (d->omitted || (dropped & RECORD_DROPPED_CONTEXT)) {
+        RECORD_NAME(w, "contextOmitted");
+        RECORD_LITERAL(w, "true");
+    }
+}
+
+
+static void
+additional_call(dg_writer_t *w, const dg_record_t *r, unsigned dropped)
 {
     RECORD_TEXT(w, "gateway", r->gateway);
     RECORD_TEXT(w, "service", r->service);
     RECORD_TEXT(w, "protocol", r->protocol);
     RECORD_TEXT(w, "path", r->path);
-    RECORD_TEXT(w, "policy", r->policy);
-    RECORD_TEXT(w, "statement", r->statement);
+    additional_policy(w, &r->decision, dropped);
     RECORD_TEXT(w, "bucket", r->bucket);
 
     if (r->retry_ms) {
@@ -195,6 +234,19 @@ additional_traffic(dg_writer_t *w, const dg_record_t *r)
 }
 
 
+static void
+additional_all(dg_writer_t *w, const dg_record_t *r, unsigned dropped)
+{
+    RECORD_LITERAL(w, "{\"deskgate\":{");
+    additional_outcome(w, r, dropped);
+    additional_call(w, r, dropped);
+    additional_caller(w, r->caller);
+    additional_upstream(w, &r->upstream);
+    additional_traffic(w, r);
+    RECORD_LITERAL(w, "}}");
+}
+
+
 void
 dg_record_additional(dg_writer_t *w, const dg_record_t *r, unsigned dropped)
 {
@@ -204,13 +256,12 @@ dg_record_additional(dg_writer_t *w, const dg_record_t *r, unsigned dropped)
     part = dg_writer(w->data + w->len, left < DG_RECORD_ADDITIONAL_MAX
                                        ? left : DG_RECORD_ADDITIONAL_MAX);
 
-    RECORD_LITERAL(&part, "{\"deskgate\":{");
-    additional_outcome(&part, r, dropped);
-    additional_decision(&part, r);
-    additional_caller(&part, r->caller);
-    additional_upstream(&part, &r->upstream);
-    additional_traffic(&part, r);
-    RECORD_LITERAL(&part, "}}");
+    additional_all(&part, r, dropped);
+
+    if (part.overflow && part.cap == DG_RECORD_ADDITIONAL_MAX) {
+        part = dg_writer(part.data, part.cap);
+        additional_all(&part, r, dropped | RECORD_DROPPED_CONTEXT);
+    }
 
     if (part.overflow && part.cap == DG_RECORD_ADDITIONAL_MAX) {
         part = dg_writer(part.data, part.cap);

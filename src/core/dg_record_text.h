@@ -70,6 +70,7 @@ void dg_record_identity(dg_writer_t *w, const dg_caller_t *caller);
  */
 #define RECORD_DROPPED_PARAMETERS  1u
 #define RECORD_DROPPED_ELEMENTS    2u
+#define RECORD_DROPPED_CONTEXT     4u  /* of the policies' decision */
 
 void dg_record_additional(dg_writer_t *w, const dg_record_t *r,
     unsigned dropped);

@@ -30,6 +30,7 @@
 #include "core/dg_model.h"
 #include "core/dg_policy.h"
 #include "core/dg_policy_catalogue.h"
+#include "core/dg_policy_context.h"
 #include "core/dg_record.h"
 #include "core/dg_refusal.h"
 #include "core/dg_refusal_form.h"
@@ -150,8 +151,19 @@ typedef struct {
     ngx_str_t                       pattern;     /* for=...; empty: location */
     ngx_str_t                       group_issuer;
     ngx_str_t                       group;
-    unsigned                        key_policy:1; /* for keys that name it */
+    u_char                          hash[DG_SHA256_HEX_SIZE]; /* of the file */
+    ngx_str_t                       record;      /* it, as records tell */
+    ngx_str_t                       key_policy;  /* as keys name it */
 } ngx_http_deskgate_attachment_t;
+
+/* Policies that decide a call together */
+typedef struct {
+    ngx_str_t                       name;        /* of a shadow; else empty */
+    ngx_array_t                    *policies;    /* of ..._attachment_t */
+    const dg_policy_set_t          *set;
+    const dg_conditions_t          *conditions;
+    u_char                          hash[DG_SHA256_HEX_SIZE];
+} ngx_http_deskgate_policy_set_t;
 
 
 /* Configuration levels */
@@ -195,8 +207,8 @@ struct ngx_http_deskgate_loc_conf_s {
     uint64_t                        id;          /* what accepts here */
 
     ngx_array_t                    *policies;    /* of ..._attachment_t */
-    const dg_policy_set_t          *policy_set;
-    const dg_conditions_t          *conditions;
+    ngx_http_deskgate_policy_set_t  policy_set;  /* of them */
+    ngx_array_t                    *shadows;     /* of ..._policy_set_t */
     ngx_array_t                    *throttles;   /* of ..._throttle_t * */
     ngx_http_deskgate_credentials_t *sign;
     ngx_http_deskgate_broker_t     *broker;
@@ -402,6 +414,11 @@ struct ngx_http_deskgate_ctx_s {
     const dg_resource_t            *resources;
     size_t                          resource_count;
     dg_policy_decision_t            decision;
+    dg_span_t                       action;      /* that was decided */
+    bool                           *documents;   /* that applied */
+    dg_policy_context_t             policy_context;
+    dg_span_t                       shadow;      /* what differs, for records */
+    ngx_uint_t                      shadow_count; /* sets that differ */
     ngx_http_deskgate_throttle_t   *bucket;      /* that refused */
 
     ngx_str_t                       host;        /* what Host shall be */
@@ -495,6 +512,12 @@ ngx_int_t ngx_http_deskgate_remember(ngx_http_deskgate_ctx_t *ctx);
 void ngx_http_deskgate_forget(ngx_http_deskgate_ctx_t *ctx);
 ngx_int_t ngx_http_deskgate_authorize(ngx_http_request_t *r,
     ngx_http_deskgate_ctx_t *ctx);
+bool *ngx_http_deskgate_attached(ngx_http_deskgate_ctx_t *ctx,
+    ngx_array_t *policies);
+void ngx_http_deskgate_shadow(ngx_http_deskgate_ctx_t *ctx,
+    const dg_policy_request_t *request);
+void ngx_http_deskgate_record_decision(ngx_http_deskgate_ctx_t *ctx,
+    dg_record_t *record);
 ngx_int_t ngx_http_deskgate_throttle(ngx_http_request_t *r,
     ngx_http_deskgate_ctx_t *ctx);
 ngx_int_t ngx_http_deskgate_translate(ngx_http_request_t *r,
@@ -605,6 +628,8 @@ char *ngx_http_deskgate_conf_service(ngx_conf_t *cf, ngx_command_t *cmd,
 char *ngx_http_deskgate_conf_authenticate(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 char *ngx_http_deskgate_conf_policy(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+char *ngx_http_deskgate_conf_shadow(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 char *ngx_http_deskgate_conf_throttle(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);

@@ -9,7 +9,6 @@
 
 static ngx_int_t ngx_http_deskgate_find_resources(
     ngx_http_deskgate_ctx_t *ctx, dg_span_t **arns);
-static bool *ngx_http_deskgate_attached(ngx_http_deskgate_ctx_t *ctx);
 static ngx_uint_t ngx_http_deskgate_attaches(
     ngx_http_deskgate_attachment_t *attachment,
     ngx_http_deskgate_ctx_t *ctx);
@@ -29,7 +28,7 @@ ngx_http_deskgate_authorize(ngx_http_request_t *r,
     dg_policy_request_t      request;
     dg_conditions_lookup_t   lookup;
 
-    if (ctx->lcf->policy_set == NULL) {
+    if (ctx->lcf->policy_set.set == NULL) {
         return ngx_http_deskgate_refused(ctx, DG_REFUSE_NO_POLICY, NULL);
     }
 
@@ -39,26 +38,40 @@ ngx_http_deskgate_authorize(ngx_http_request_t *r,
 
     ngx_http_deskgate_call_facts(r, ctx, &facts);
 
-    lookup.conditions = ctx->lcf->conditions;
+    lookup.conditions = ctx->lcf->policy_set.conditions;
     lookup.facts = &facts;
+
+    ctx->action = ngx_http_deskgate_action(ctx);
+    ctx->documents = ngx_http_deskgate_attached(ctx,
+                                            ctx->lcf->policy_set.policies);
+    ctx->policy_context.lookup = dg_conditions_lookup;
+    ctx->policy_context.lookup_ctx = &lookup;
+    ctx->policy_context.arena = &ctx->arena;
 
     ngx_memzero(&request, sizeof(dg_policy_request_t));
 
-    request.action = ngx_http_deskgate_action(ctx);
+    request.action = ctx->action;
     request.resources = arns;
     request.resource_count = ctx->resource_count;
     request.principal = dg_policy_principal(&ctx->caller);
-    request.documents = ngx_http_deskgate_attached(ctx);
-    request.lookup = dg_conditions_lookup;
-    request.lookup_ctx = &lookup;
+    request.documents = ctx->documents;
+    request.lookup = dg_policy_context_lookup;
+    request.lookup_ctx = &ctx->policy_context;
 
     if (request.action.len == 0 || request.documents == NULL) {
         return NGX_ERROR;
     }
 
-    dg_policy_decide(ctx->lcf->policy_set, &request, &ctx->decision);
+    dg_policy_decide(ctx->lcf->policy_set.set, &request, &ctx->decision);
 
     ctx->decided = 1;
+
+    if (ctx->lcf->shadows) {
+        request.lookup = dg_conditions_lookup;
+        request.lookup_ctx = &lookup;
+
+        ngx_http_deskgate_shadow(ctx, &request);
+    }
 
     if (ctx->decision.effect == DG_POLICY_ALLOW) {
         return NGX_OK;
@@ -98,24 +111,25 @@ ngx_http_deskgate_find_resources(ngx_http_deskgate_ctx_t *ctx,
 }
 
 
-/* Which of the location's documents speak to this caller. */
+/* Which of the documents speak to this caller. */
 
-static bool *
-ngx_http_deskgate_attached(ngx_http_deskgate_ctx_t *ctx)
+bool *
+ngx_http_deskgate_attached(ngx_http_deskgate_ctx_t *ctx,
+    ngx_array_t *policies)
 {
     bool                            *documents;
     ngx_uint_t                       i;
     ngx_http_deskgate_attachment_t  *attachment;
 
     documents = dg_arena_alloc(&ctx->arena,
-                               ctx->lcf->policies->nelts * sizeof(bool));
+                               (policies->nelts + 1) * sizeof(bool));
     if (documents == NULL) {
         return NULL;
     }
 
-    attachment = ctx->lcf->policies->elts;
+    attachment = policies->elts;
 
-    for (i = 0; i < ctx->lcf->policies->nelts; i++) {
+    for (i = 0; i < policies->nelts; i++) {
         documents[i] = ngx_http_deskgate_attaches(&attachment[i], ctx);
     }
 
@@ -132,10 +146,10 @@ ngx_http_deskgate_attaches(ngx_http_deskgate_attachment_t *attachment,
 
     caller = &ctx->caller;
 
-    if (attachment->key_policy) {
+    if (attachment->key_policy.len) {
         for (i = 0; i < caller->policy_file_count; i++) {
-            if (dg_span_equal(caller->policy_files[i],
-                              ngx_http_deskgate_span(&attachment->name)))
+            if (dg_span_equal(ngx_http_deskgate_span(&attachment->key_policy),
+                              caller->policy_files[i]))
             {
                 return 1;
             }
@@ -234,7 +248,8 @@ ngx_http_deskgate_denied(ngx_http_deskgate_ctx_t *ctx, dg_span_t action,
 
     if (w.data) {
         dg_denial_write(&w, &ctx->caller, action, resource, &ctx->decision,
-                        (dg_denial_detail_t) ctx->lcf->denial_detail);
+                        (dg_denial_detail_t) ctx->lcf->denial_detail,
+                        dg_span(ctx->request_id, sizeof(ctx->request_id)));
         ctx->message = dg_written(&w);
     }
 

@@ -40,7 +40,24 @@ ngx_int_t ngx_http_deskgate_finish_identity(ngx_conf_t *cf,
     ngx_http_deskgate_loc_conf_t *lcf);
 ngx_int_t ngx_http_deskgate_finish_key_policies(ngx_conf_t *cf,
     ngx_http_deskgate_loc_conf_t *lcf);
-ngx_int_t ngx_http_deskgate_finish_policies(ngx_conf_t *cf,
+ngx_int_t ngx_http_deskgate_finish_shadows(ngx_conf_t *cf,
     ngx_http_deskgate_loc_conf_t *lcf);
+
+/* Compiles the policies of a set. */
+ngx_int_t ngx_http_deskgate_finish_policies(ngx_conf_t *cf,
+    ngx_http_deskgate_policy_set_t *set);
+
+/* Reads and compiles the file that the attachment names. */
+ngx_int_t ngx_http_deskgate_policy_file(ngx_conf_t *cf,
+    ngx_http_deskgate_attachment_t *a, dg_policy_form_t form,
+    ngx_uint_t strict);
+
+/* A copy of an array of attachments; NULL without memory. */
+ngx_array_t *ngx_http_deskgate_policies_copy(ngx_conf_t *cf,
+    ngx_array_t *policies);
+
+/* for=PATTERN or for=group:ISSUER/NAME, into the attachment. */
+char *ngx_http_deskgate_policy_for(ngx_http_deskgate_attachment_t *a,
+    ngx_str_t *value);
 
 #endif /* NGX_HTTP_DESKGATE_CONF_H */

@@ -315,8 +315,15 @@ ngx_http_deskgate_conf_finish(ngx_conf_t *cf,
 
     if (ngx_http_deskgate_finish_offers(cf, lcf) != NGX_OK
         || ngx_http_deskgate_finish_identity(cf, lcf) != NGX_OK
-        || ngx_http_deskgate_finish_key_policies(cf, lcf) != NGX_OK
-        || ngx_http_deskgate_finish_policies(cf, lcf) != NGX_OK)
+        || ngx_http_deskgate_finish_key_policies(cf, lcf) != NGX_OK)
+    {
+        return NGX_CONF_ERROR;
+    }
+
+    lcf->policy_set.policies = lcf->policies;
+
+    if (ngx_http_deskgate_finish_policies(cf, &lcf->policy_set) != NGX_OK
+        || ngx_http_deskgate_finish_shadows(cf, lcf) != NGX_OK)
     {
         return NGX_CONF_ERROR;
     }

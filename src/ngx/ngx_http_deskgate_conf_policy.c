@@ -13,15 +13,14 @@ typedef struct {
 } ngx_http_deskgate_report_t;
 
 
-static ngx_int_t ngx_http_deskgate_policy_file(ngx_conf_t *cf,
-    ngx_str_t *path, dg_policy_form_t form, ngx_uint_t strict,
-    const dg_policy_t **policy);
 static void ngx_http_deskgate_policy_report(void *ctx,
     dg_policy_severity_t severity, const dg_diag_t *diag);
 static ngx_int_t ngx_http_deskgate_catalogue(ngx_conf_t *cf,
     ngx_http_deskgate_main_conf_t *mcf);
-static char *ngx_http_deskgate_policy_for(ngx_http_deskgate_attachment_t *a,
-    ngx_str_t *value);
+static ngx_int_t ngx_http_deskgate_policy_record(ngx_conf_t *cf,
+    ngx_http_deskgate_attachment_t *a);
+static ngx_int_t ngx_http_deskgate_policy_hash(ngx_conf_t *cf,
+    ngx_http_deskgate_policy_set_t *set);
 
 
 /* deskgate_policy FILE [for=PATTERN | for=group:ISSUER/NAME] */
@@ -67,10 +66,7 @@ ngx_http_deskgate_conf_policy(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
     attachment->name = value[1];
 
-    if (ngx_http_deskgate_policy_file(cf, &attachment->name, form, 1,
-                                      &attachment->policy)
-        != NGX_OK)
-    {
+    if (ngx_http_deskgate_policy_file(cf, attachment, form, 1) != NGX_OK) {
         return NGX_CONF_ERROR;
     }
 
@@ -78,7 +74,7 @@ ngx_http_deskgate_conf_policy(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 }
 
 
-static char *
+char *
 ngx_http_deskgate_policy_for(ngx_http_deskgate_attachment_t *a,
     ngx_str_t *value)
 {
@@ -111,9 +107,10 @@ ngx_http_deskgate_policy_for(ngx_http_deskgate_attachment_t *a,
 }
 
 
-static ngx_int_t
-ngx_http_deskgate_policy_file(ngx_conf_t *cf, ngx_str_t *path,
-    dg_policy_form_t form, ngx_uint_t strict, const dg_policy_t **policy)
+ngx_int_t
+ngx_http_deskgate_policy_file(ngx_conf_t *cf,
+    ngx_http_deskgate_attachment_t *a, dg_policy_form_t form,
+    ngx_uint_t strict)
 {
     dg_diag_t                       diag;
     dg_span_t                       text;
@@ -124,14 +121,15 @@ ngx_http_deskgate_policy_file(ngx_conf_t *cf, ngx_str_t *path,
     mcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_deskgate_module);
 
     if (ngx_http_deskgate_catalogue(cf, mcf) != NGX_OK
-        || ngx_http_deskgate_file_read(cf, path, "policy", 0, &text)
-           != NGX_OK)
+        || ngx_http_deskgate_file_read(cf, &a->name, "policy", 0, &text)
+           != NGX_OK
+        || dg_sha256_hex(mcf->crypto, text, (char *) a->hash) != DG_OK)
     {
         return NGX_ERROR;
     }
 
     report.cf = cf;
-    report.path = path;
+    report.path = &a->name;
 
     ngx_memzero(&options, sizeof(dg_policy_options_t));
 
@@ -141,8 +139,61 @@ ngx_http_deskgate_policy_file(ngx_conf_t *cf, ngx_str_t *path,
     options.report = ngx_http_deskgate_policy_report;
     options.report_ctx = &report;
 
-    return dg_policy_load(&mcf->arena, text, &options, &diag, policy)
-           == DG_OK ? NGX_OK : NGX_ERROR;
+    if (dg_policy_load(&mcf->arena, text, &options, &diag, &a->policy)
+        != DG_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    return ngx_http_deskgate_policy_record(cf, a);
+}
+
+
+/* {"file":"PATH","form":"identity","for":"PATTERN","sha256":"HEX"} */
+
+static ngx_int_t
+ngx_http_deskgate_policy_record(ngx_conf_t *cf,
+    ngx_http_deskgate_attachment_t *a)
+{
+    size_t       size;
+    dg_writer_t  w;
+
+    /* a byte may become an escape of six */
+    size = 6 * (a->name.len + a->pattern.len + a->group_issuer.len
+                + a->group.len) + 256;
+
+    w = dg_writer(ngx_pnalloc(cf->pool, size), size);
+    if (w.data == NULL) {
+        return NGX_ERROR;
+    }
+
+    dg_write_cstr(&w, "{\"file\":");
+    dg_json_write_string(&w, ngx_http_deskgate_span(&a->name));
+    dg_write_cstr(&w, ",\"form\":\"");
+    dg_write_cstr(&w, dg_policy_form_name(dg_policy_form(a->policy)));
+    dg_write_cstr(&w, "\"");
+
+    if (a->key_policy.len) {
+        dg_write_cstr(&w, ",\"for\":\"key\"");
+
+    } else if (a->pattern.len) {
+        dg_write_cstr(&w, ",\"for\":");
+        dg_json_write_string(&w, ngx_http_deskgate_span(&a->pattern));
+
+    } else if (a->group.len) {
+        dg_write_cstr(&w, ",\"group\":");
+        dg_json_write_string(&w, ngx_http_deskgate_span(&a->group));
+        dg_write_cstr(&w, ",\"issuer\":");
+        dg_json_write_string(&w, ngx_http_deskgate_span(&a->group_issuer));
+    }
+
+    dg_write_cstr(&w, ",\"sha256\":\"");
+    dg_write(&w, a->hash, DG_SHA256_HEX_SIZE);
+    dg_write_cstr(&w, "\"}");
+
+    a->record = ngx_http_deskgate_str(dg_written(&w));
+
+    return w.overflow ? NGX_ERROR : NGX_OK;
 }
 
 
@@ -216,6 +267,30 @@ ngx_http_deskgate_catalogue(ngx_conf_t *cf,
 }
 
 
+ngx_array_t *
+ngx_http_deskgate_policies_copy(ngx_conf_t *cf, ngx_array_t *policies)
+{
+    ngx_array_t                     *copy;
+    ngx_http_deskgate_attachment_t  *a;
+
+    copy = ngx_array_create(cf->pool, policies->nelts + 1,
+                            sizeof(ngx_http_deskgate_attachment_t));
+    if (copy == NULL) {
+        return NULL;
+    }
+
+    a = ngx_array_push_n(copy, policies->nelts);
+    if (a == NULL) {
+        return NULL;
+    }
+
+    ngx_memcpy(a, policies->elts,
+               policies->nelts * sizeof(ngx_http_deskgate_attachment_t));
+
+    return copy;
+}
+
+
 /* Identity policies that entries of the location's key files name. */
 
 ngx_int_t
@@ -224,6 +299,7 @@ ngx_http_deskgate_finish_key_policies(ngx_conf_t *cf,
 {
     size_t                           n, j;
     ngx_str_t                        path;
+    ngx_array_t                     *own;
     ngx_uint_t                       i, k;
     const dg_key_t                  *key;
     ngx_http_deskgate_keys_t       **keys;
@@ -233,6 +309,13 @@ ngx_http_deskgate_finish_key_policies(ngx_conf_t *cf,
         return NGX_OK;
     }
 
+    /* what is inherited belongs to other locations too */
+    own = ngx_http_deskgate_policies_copy(cf, lcf->policies);
+    if (own == NULL) {
+        return NGX_ERROR;
+    }
+
+    lcf->policies = own;
     keys = lcf->keys->elts;
 
     for (i = 0; i < lcf->keys->nelts; i++) {
@@ -244,8 +327,9 @@ ngx_http_deskgate_finish_key_policies(ngx_conf_t *cf,
                 a = lcf->policies->elts;
 
                 for (k = 0; k < lcf->policies->nelts; k++) {
-                    if (a[k].key_policy && a[k].name.len == path.len
-                        && ngx_strncmp(a[k].name.data, path.data, path.len)
+                    if (a[k].key_policy.len == path.len
+                        && ngx_strncmp(a[k].key_policy.data, path.data,
+                                       path.len)
                            == 0)
                     {
                         break;
@@ -263,11 +347,10 @@ ngx_http_deskgate_finish_key_policies(ngx_conf_t *cf,
 
                 ngx_memzero(a, sizeof(ngx_http_deskgate_attachment_t));
                 a->name = path;
-                a->key_policy = 1;
+                a->key_policy = path;
 
-                if (ngx_http_deskgate_policy_file(cf, &path,
-                                                  DG_POLICY_IDENTITY, 1,
-                                                  &a->policy)
+                if (ngx_http_deskgate_policy_file(cf, a,
+                                                  DG_POLICY_IDENTITY, 1)
                     != NGX_OK)
                 {
                     return NGX_ERROR;
@@ -282,7 +365,7 @@ ngx_http_deskgate_finish_key_policies(ngx_conf_t *cf,
 
 ngx_int_t
 ngx_http_deskgate_finish_policies(ngx_conf_t *cf,
-    ngx_http_deskgate_loc_conf_t *lcf)
+    ngx_http_deskgate_policy_set_t *set)
 {
     ngx_uint_t                       i;
     dg_policy_document_t            *documents;
@@ -292,15 +375,15 @@ ngx_http_deskgate_finish_policies(ngx_conf_t *cf,
 
     mcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_deskgate_module);
 
-    documents = ngx_palloc(cf->temp_pool, lcf->policies->nelts
+    documents = ngx_palloc(cf->temp_pool, set->policies->nelts
                                           * sizeof(dg_policy_document_t));
     if (documents == NULL) {
         return NGX_ERROR;
     }
 
-    attachment = lcf->policies->elts;
+    attachment = set->policies->elts;
 
-    for (i = 0; i < lcf->policies->nelts; i++) {
+    for (i = 0; i < set->policies->nelts; i++) {
         documents[i].policy = attachment[i].policy;
         documents[i].name = ngx_http_deskgate_span(&attachment[i].name);
     }
@@ -308,8 +391,8 @@ ngx_http_deskgate_finish_policies(ngx_conf_t *cf,
     ngx_memzero(&options, sizeof(dg_policy_set_options_t));
     options.catalogue = &mcf->catalogue;
 
-    if (dg_policy_set_create(&mcf->arena, documents, lcf->policies->nelts,
-                             &options, &lcf->policy_set)
+    if (dg_policy_set_create(&mcf->arena, documents, set->policies->nelts,
+                             &options, &set->set)
         != DG_OK)
     {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
@@ -317,7 +400,50 @@ ngx_http_deskgate_finish_policies(ngx_conf_t *cf,
         return NGX_ERROR;
     }
 
-    lcf->conditions = dg_conditions_create(&mcf->arena, lcf->policy_set);
+    set->conditions = dg_conditions_create(&mcf->arena, set->set);
+    if (set->conditions == NULL) {
+        return NGX_ERROR;
+    }
 
-    return lcf->conditions ? NGX_OK : NGX_ERROR;
+    return ngx_http_deskgate_policy_hash(cf, set);
+}
+
+
+/* Any change of a document, or of whom it speaks to, changes the hash. */
+
+static ngx_int_t
+ngx_http_deskgate_policy_hash(ngx_conf_t *cf,
+    ngx_http_deskgate_policy_set_t *set)
+{
+    uint8_t                          digest[DG_SHA256_SIZE];
+    ngx_uint_t                       i;
+    dg_sha256_t                     *state;
+    ngx_http_deskgate_attachment_t  *a;
+    ngx_http_deskgate_main_conf_t   *mcf;
+
+    mcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_deskgate_module);
+
+    state = dg_sha256_start(mcf->crypto);
+    if (state == NULL) {
+        return NGX_ERROR;
+    }
+
+    a = set->policies->elts;
+
+    for (i = 0; i < set->policies->nelts; i++) {
+        if (dg_sha256_update(state, ngx_http_deskgate_span(&a[i].record))
+            != DG_OK)
+        {
+            dg_sha256_abandon(state);
+            return NGX_ERROR;
+        }
+    }
+
+    if (dg_sha256_finish(state, digest) != DG_OK) {
+        return NGX_ERROR;
+    }
+
+    dg_hex_encode(digest, DG_SHA256_SIZE, (char *) set->hash);
+
+    return NGX_OK;
 }

@@ -120,6 +120,13 @@ static ngx_command_t  ngx_http_deskgate_commands[] = {
       0,
       (void *) 1 },
 
+    { ngx_string("deskgate_policy_shadow"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_2MORE,
+      ngx_http_deskgate_conf_shadow,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
     { ngx_string("deskgate_denial_detail"),
       NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
       ngx_conf_set_enum_slot,
@@ -335,14 +342,14 @@ ngx_http_deskgate_create_loc_conf(ngx_conf_t *cf)
      *     lcf->keys = NULL;
      *     lcf->issuers = NULL;
      *     lcf->token_issuers = NULL;
-     *     lcf->policy_set = NULL;
-     *     lcf->conditions = NULL;
      *     lcf->relaxed = NULL;
+     *     lcf->policy_set = { 0 };
      *     lcf->conf_file = NULL;
      */
 
     lcf->enable = NGX_CONF_UNSET;
     lcf->policies = NGX_CONF_UNSET_PTR;
+    lcf->shadows = NGX_CONF_UNSET_PTR;
     lcf->throttles = NGX_CONF_UNSET_PTR;
     lcf->sign = NGX_CONF_UNSET_PTR;
     lcf->broker = NGX_CONF_UNSET_PTR;
@@ -380,6 +387,7 @@ ngx_http_deskgate_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
     }
 
     ngx_conf_merge_ptr_value(conf->policies, prev->policies, NULL);
+    ngx_conf_merge_ptr_value(conf->shadows, prev->shadows, NULL);
     ngx_conf_merge_ptr_value(conf->throttles, prev->throttles, NULL);
     ngx_conf_merge_ptr_value(conf->sign, prev->sign, NULL);
     ngx_conf_merge_ptr_value(conf->broker, prev->broker, NULL);

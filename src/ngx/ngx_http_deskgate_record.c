@@ -28,8 +28,6 @@ static size_t ngx_http_deskgate_answer_headers(ngx_http_request_t *r,
     dg_header_t *headers);
 static void ngx_http_deskgate_record_resources(ngx_http_deskgate_ctx_t *ctx,
     dg_record_t *record);
-static void ngx_http_deskgate_record_decision(ngx_http_deskgate_ctx_t *ctx,
-    dg_record_t *record);
 static void ngx_http_deskgate_record_upstream(ngx_http_request_t *r,
     ngx_http_deskgate_ctx_t *ctx, dg_record_t *record);
 static dg_span_t ngx_http_deskgate_record_hash(ngx_http_deskgate_ctx_t *ctx,
@@ -83,7 +81,16 @@ ngx_http_deskgate_log_handler(ngx_http_request_t *r)
     ngx_http_deskgate_record_client(r, ctx, &record);
     ngx_http_deskgate_record_outcome(r, ctx, &record);
     ngx_http_deskgate_record_resources(ctx, &record);
-    ngx_http_deskgate_record_decision(ctx, &record);
+
+    if (ctx->bucket) {
+        record.bucket = ngx_http_deskgate_span(&ctx->bucket->text);
+        record.retry_ms = ctx->retry_after;
+    }
+
+    if (ctx->decided) {
+        ngx_http_deskgate_record_decision(ctx, &record);
+    }
+
     ngx_http_deskgate_record_upstream(r, ctx, &record);
 
     ngx_http_deskgate_count(ctx, &record);
@@ -333,33 +340,6 @@ ngx_http_deskgate_record_resources(ngx_http_deskgate_ctx_t *ctx,
 
 
 static void
-ngx_http_deskgate_record_decision(ngx_http_deskgate_ctx_t *ctx,
-    dg_record_t *record)
-{
-    dg_writer_t  w;
-
-    if (ctx->bucket) {
-        record->bucket = ngx_http_deskgate_span(&ctx->bucket->text);
-        record->retry_ms = ctx->retry_after;
-    }
-
-    if (!ctx->decided || ctx->decision.name.len == 0) {
-        return;
-    }
-
-    record->policy = ctx->decision.name;
-
-    w = dg_writer(dg_arena_alloc(&ctx->arena, DG_RECORD_TEXT_MAX),
-                  DG_RECORD_TEXT_MAX);
-
-    if (w.data) {
-        dg_denial_write_statement(&w, &ctx->decision);
-        record->statement = dg_written(&w);
-    }
-}
-
-
-static void
 ngx_http_deskgate_record_upstream(ngx_http_request_t *r,
     ngx_http_deskgate_ctx_t *ctx, dg_record_t *record)
 {
@@ -456,6 +436,10 @@ ngx_http_deskgate_count(ngx_http_deskgate_ctx_t *ctx,
 
     } else {
         dg_count_refusal(counters, row, ctx->refusal);
+    }
+
+    if (ctx->shadow_count) {
+        dg_count_service(counters, row, DG_COUNT_SHADOW);
     }
 
     if (record->aborted != DG_RECORD_DURING_NONE) {

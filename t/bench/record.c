@@ -58,8 +58,21 @@ main(void)
         .gateway = DG_SPAN("gate-1"),
         .service = DG_SPAN("workspaces"),
         .protocol = DG_SPAN("awsJson1_1"),
-        .policy = DG_SPAN("/etc/nginx/deskgate/policy.json"),
-        .statement = DG_SPAN("ReadOwnDirectory"),
+        .decision = {
+            .effect = DG_SPAN("allow"),
+            .action = DG_SPAN("workspaces:DescribeWorkspaces"),
+            .layer = DG_SPAN("resource"),
+            .policy = DG_SPAN("/etc/nginx/deskgate/policy.json"),
+            .statement = DG_SPAN("ReadOwnDirectory"),
+            .resource = DG_SPAN("*"),
+            .set = DG_SPAN("e3b0c44298fc1c149afbf4c8996fb92427ae41e4649"
+                           "b934ca495991b7852b855"),
+            .policies = DG_SPAN("[{\"file\":\"/etc/nginx/deskgate/policy.json"
+                                "\",\"form\":\"resource\",\"sha256\":\"e3b0c"
+                                "44298fc1c149afbf4c8996fb92427ae41e4649b934c"
+                                "a495991b7852b855\"}]"),
+            .keys = DG_SPAN("{\"aws:SourceIp\":[\"192.0.2.10\"]}")
+        },
         .translation = DG_SPAN("static"),
         .credential = DG_SPAN("AKIAI44QH8DHBEXAMPLE"),
         .received_hash = DG_SPAN("e3b0c44298fc1c149afbf4c8996fb92427ae41e4649"

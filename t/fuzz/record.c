@@ -100,7 +100,9 @@ record_span(dg_record_t *r, unsigned which)
         &r->region, &r->account, &r->api_version, &r->source_ip,
         &r->user_agent, &r->tls_version, &r->tls_cipher, &r->tls_exchange,
         &r->host, &r->error_code, &r->error_message, &r->gateway,
-        &r->service, &r->protocol, &r->policy, &r->statement, &r->bucket,
+        &r->service, &r->protocol, &r->decision.effect, &r->decision.action,
+        &r->decision.layer, &r->decision.policy, &r->decision.statement,
+        &r->decision.resource, &r->decision.set, &r->bucket,
         &r->translation, &r->credential, &r->role, &r->received_hash,
         &r->sent_hash, &r->canonical_hash, &r->invocation_id, &r->attempt,
         &r->path, &r->upstream.address, &r->upstream.request_id

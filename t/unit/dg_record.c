@@ -120,8 +120,8 @@ test_read_call(void)
     r.response_elements = DG_SPAN("{\"workspaces\":[]}");
     r.gateway = DG_SPAN("gate-1");
     r.service = DG_SPAN("workspaces");
-    r.policy = DG_SPAN("desk.json");
-    r.statement = DG_SPAN("Read");
+    r.decision.policy = DG_SPAN("desk.json");
+    r.decision.statement = DG_SPAN("Read");
     r.translation = DG_SPAN("static");
     r.credential = DG_SPAN("AKIAUPSTREAM");
     r.status = 200;
@@ -452,7 +452,8 @@ test_whole_bounds(void)
         .source_ip = s, .user_agent = s, .tls_version = s, .tls_cipher = s,
         .tls_exchange = s, .host = s, .resources = resources,
         .resource_count = 200, .gateway = s, .service = s, .protocol = s,
-        .policy = s, .statement = s, .refusal = DG_REFUSE_INTERNAL
+        .decision = { .policy = s, .statement = s },
+        .refusal = DG_REFUSE_INTERNAL
     };
     const dg_json_t      *root;
     dg_writer_t           w = dg_writer(most, sizeof(most));
@@ -481,6 +482,52 @@ test_whole_bounds(void)
     is_int(dg_record_write(&w, &r), DG_ERR_LIMIT, "a writer too small");
     is_int(w.len, 7, "is as before");
     ok(!w.overflow, "and not marked");
+    free(text);
+}
+
+
+/* What the policies read stands beside, unless the record is too long. */
+static void
+test_decision(void)
+{
+    uint8_t           *text = malloc(DG_RECORD_JSON_MAX);
+    dg_caller_t        caller = key_caller();
+    dg_record_t        r = read_record(&caller);
+    const dg_json_t   *root;
+
+    r.decision = (dg_record_decision_t) {
+        .effect = DG_SPAN("allow"),
+        .action = DG_SPAN("workspaces:RebootWorkspaces"),
+        .layer = DG_SPAN("identity"),
+        .resource = DG_SPAN("arn:aws:workspaces:r:1:workspace/ws-1"),
+        .resources = 2,
+        .policies = DG_SPAN("[{\"file\":\"a.json\"}]"),
+        .keys = DG_SPAN("{\"aws:SourceIp\":[\"192.0.2.10\"]}"),
+        .shadow = DG_SPAN("[{\"name\":\"next\"}]")
+    };
+
+    root = gate(read_back(&r));
+    is_text(text_at(root, "authorization", NULL), "allow", "the decision");
+    is_text(text_at(root, "action", NULL), "workspaces:RebootWorkspaces",
+            "of which action");
+    is_text(text_at(root, "resourceCount", NULL), "2", "of how many");
+    is_text(at(root, "keys", "aws:SourceIp")->first->text, "192.0.2.10",
+            "what was read");
+    is_text(text_at(at(root, "shadow", NULL)->first, "name", NULL), "next",
+            "who differs");
+    ok(at(root, "contextOmitted", NULL) == NULL, "nothing is missing");
+
+    r.decision.omitted = true;
+    root = gate(read_back(&r));
+    ok(at(root, "contextOmitted", NULL) != NULL, "what is missing is told");
+
+    r.decision.omitted = false;
+    r.decision.keys = ready_json(text, DG_RECORD_ADDITIONAL_MAX);
+    root = gate(read_back(&r));
+    ok(at(root, "keys", NULL) == NULL && at(root, "policies", NULL) == NULL,
+       "what would be too long is left out");
+    ok(at(root, "contextOmitted", NULL) != NULL, "and told");
+    is_text(text_at(root, "layer", NULL), "identity", "the rest stays");
     free(text);
 }
 
@@ -528,6 +575,7 @@ main(void)
     test_text_bounds();
     test_json_bounds();
     test_whole_bounds();
+    test_decision();
     test_injection();
 
     return done_testing();
