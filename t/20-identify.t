@@ -83,10 +83,13 @@ named(call('dcv-session-manager' => 'x', '', method => 'GET',
     'broker route with labels');
 named(cbor("/service/$INSTANCES/operation/ListRegions"),
     'workspaces-instances', 'ListRegions', 'rpc-v2-cbor path');
+named(cbor('/service/WorkspacesService/operation/DescribeWorkspaces',
+        service => 'workspaces'),
+    'workspaces', 'DescribeWorkspaces', 'rpc-v2-cbor path of another service');
 named(cbor("/a/b/service/$INSTANCES/operation/ListRegions"),
     'workspaces-instances', 'ListRegions', 'rpc-v2-cbor path with a prefix');
 
-is(scalar($aws->requests), 5, 'AWS calls went to one upstream');
+is(scalar($aws->requests), 6, 'AWS calls went to one upstream');
 is($broker->api_calls, 2, 'broker calls to the other');
 is(join(',', grep { $_ ne 'ok' } map { $_->{verdict} } $aws->requests), '',
     'all signed');
@@ -326,7 +329,8 @@ sub cbor {
             defined $protocol ? ['Smithy-Protocol', $protocol] : ()]);
 
     return http_request(%request, headers => Deskgate::SigV4::sign(%request,
-        %ALICE, region => 'us-east-1', service => 'workspaces-instances'));
+        %ALICE, region => 'us-east-1',
+        service => $opt{service} || 'workspaces-instances'));
 }
 
 

@@ -161,6 +161,14 @@ test_constraints(void)
             "[{\"Key\":\"a\",\"Value\":\"%\"}]}",
             ONE "tags.1.member.value" FAIL "Member must satisfy regular "
             "expression pattern: ([\\p{L}\\p{Z}\\p{N}_.:/=+\\-@]*)");
+    is_int(inspect("EUCMIFrontendAPIService.CreateWorkspaceInstance",
+                   "{\"ManagedInstance\":{\"NetworkInterfaces\":"
+                   "[{\"Ipv4Prefixes\":[{\"Ipv4Prefix\":"
+                   "\"to 10.0.0.0/28\"}]}]}}"),
+           DG_ALLOWED, "a prefix within a text, as the service takes it");
+    is_int(inspect("EUCMIFrontendAPIService.ModifyVolume",
+                   "{\"VolumeId\":\"vol-1\",\"ClientToken\":\"\303\244\"}"),
+           DG_REFUSE_BODY_INVALID, "a client token is ASCII");
 }
 
 

@@ -168,7 +168,13 @@ test_cbor(void)
             DG_REFUSE_AMBIGUOUS_OPERATION, "a percent escape");
 
     with("Smithy-Protocol", "rpc-v2-cbor");
-    refused("POST", "/service/WorkspacesService/operation/DescribeWorkspaces",
+    named("POST", "/service/WorkspacesService/operation/DescribeWorkspaces",
+          "DescribeWorkspaces");
+    is_int(call.protocol, DG_PROTOCOL_RPC_V2_CBOR, "WorkSpaces' too");
+
+    with("Smithy-Protocol", "rpc-v2-cbor");
+    refused("POST", "/service/SSMGuiConnect/operation"
+            "/GetConnectionRecordingPreferences",
             DG_REFUSE_UNKNOWN_OPERATION, "a service that speaks no CBOR");
 }
 

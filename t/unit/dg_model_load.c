@@ -335,6 +335,10 @@ test_shipped(void)
     s = models_load(&arena, "workspaces-instances");
     ok(s->speaks_cbor && s->protocol == DG_PROTOCOL_AWS_JSON_1_0,
        "instances speak JSON and CBOR");
+
+    s = models_load(&arena, "workspaces");
+    ok(s->speaks_cbor && s->protocol == DG_PROTOCOL_AWS_JSON_1_1,
+       "WorkSpaces, too");
 }
 
 
