@@ -281,6 +281,14 @@ sub sessions {
     is(ask('createSessions', [{ Owner => 'ada', Type => 'VIRTUAL' }])
         ->{status}, 400, 'names are required');
     is(ask('nothing', {})->{status}, 404, 'what is not an operation');
+
+    my $api = ask('dcv-session-manager-api.yaml', '', method => 'GET');
+
+    is($api->{status}, 200, 'the description of the API');
+    is(header($api, 'Content-Type'), 'application/yaml', 'as YAML');
+    like($api->{body}, qr/^openapi: 3/m, 'of OpenAPI');
+    is(ask('dcv-session-manager-api.yaml', '', method => 'GET',
+        headers => [])->{status}, 401, 'not without a token');
 }
 
 

@@ -196,9 +196,36 @@ error_name(dg_span_t text)
 }
 
 
+/*
+ * A broker tells no name, only a status: it stands for the one error of the
+ * operation that has it, or else for what we would call it ourselves.
+ */
+static dg_span_t
+name_of_status(const dg_operation_t *o, unsigned status)
+{
+    dg_span_t  name = DG_SPAN_EMPTY;
+    size_t     i;
+    bool       is_one = true;
+
+    for (i = 0; o != NULL && i < o->error_count; i++) {
+        if (o->errors[i]->error_status == status) {
+            is_one = is_one && name.len == 0;
+            name = o->errors[i]->error_code;
+        }
+    }
+
+    if (name.len != 0 && is_one) {
+        return name;
+    }
+
+    return dg_span_cstr(
+               dg_refusal_info(dg_refusal_from_status(status))->aws_code);
+}
+
+
 static dg_err_t
-read_error(dg_arena_t *arena, const dg_answer_source_t *source,
-    dg_answer_t *out)
+read_error(dg_arena_t *arena, const dg_call_t *call,
+    const dg_answer_source_t *source, dg_answer_t *out)
 {
     error_t   e = { .arena = arena, .next = FIELDS };
     dg_err_t  err = DG_OK;
@@ -215,6 +242,10 @@ read_error(dg_arena_t *arena, const dg_answer_source_t *source,
 
     if (out->error_code.len == 0) {
         out->error_code = error_name(e.fields[FIELD_TYPE]);
+    }
+
+    if (out->error_code.len == 0) {
+        out->error_code = name_of_status(call->operation, source->status);
     }
 
     /* OAuth puts a name under "error", the broker a sentence */
@@ -303,7 +334,7 @@ dg_answer_read(dg_arena_t *arena, const dg_call_t *call,
     };
 
     if (out->is_error) {
-        return read_error(arena, source, out);
+        return read_error(arena, call, source, out);
     }
 
     if (call->operation == NULL || call->operation->output == NULL

@@ -28,7 +28,8 @@ typedef struct {
     dg_span_t  elements;          /* compact JSON; empty stands for null */
     bool       elements_dropped;  /* cut, over the limit, or unreadable */
     bool       is_error;          /* by its status */
-    dg_span_t  error_code;        /* without namespace; empty: not told */
+    dg_span_t  error_code;        /* without namespace; where the answer
+                                     tells none, by its status */
     dg_span_t  error_message;
     dg_span_t  request_id;        /* the upstream's */
     unsigned   failed_items;      /* entries of an UnsuccessfulList */

@@ -135,6 +135,10 @@ struct dg_operation_s {
     bool                 is_private;
     bool                 is_token_call; /* gives a broker's token for Basic
                                            credentials, takes no bearer */
+    bool                 is_connection; /* its answer is the way into a
+                                           session: dg_connection.h */
+    bool                 is_description; /* of the service itself: the
+                                            gateway may answer it */
     dg_access_t          access;
     dg_span_t            batch_member; /* list whose items are decided one by
                                           one; empty when not a batch */
@@ -167,6 +171,8 @@ struct dg_service_s {
     dg_protocol_t       protocol;      /* the first that it speaks */
     bool                speaks_cbor;
     bool                is_broker;     /* upstream wants a bearer token */
+    dg_span_t           description;   /* OpenAPI text that ships with it;
+                                          set by whoever has the file */
     dg_operation_t     *operations;    /* sorted by name */
     size_t              operation_count;
     dg_common_error_t  *common_errors;

@@ -272,6 +272,8 @@ dg_model_build_overlay(dg_model_build_t *b, dg_operation_t *o,
     o->overlay = overlay;
     o->is_private = dg_model_flag(overlay, "private");
     o->is_token_call = dg_model_flag(overlay, "tokenCall");
+    o->is_connection = dg_model_flag(overlay, "connectionData");
+    o->is_description = dg_model_flag(overlay, "description");
 
     read_only = dg_json_member(overlay, DG_SPAN("readOnly"));
     if (read_only != NULL && read_only->type == DG_JSON_BOOL) {

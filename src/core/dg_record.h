@@ -14,6 +14,7 @@
 #define DG_RECORD_H
 
 #include "dg_caller.h"
+#include "dg_connection.h"
 #include "dg_err.h"
 #include "dg_refusal.h"
 
@@ -137,6 +138,9 @@ typedef struct {
     dg_span_t           invocation_id; /* amz-sdk-invocation-id */
     dg_span_t           attempt;       /* amz-sdk-request */
     dg_span_t           path;          /* when no operation was found */
+    unsigned            failed_items;  /* of a batch that was answered */
+    const dg_connection_token_t *connection; /* given to the caller; NULL:
+                                          none, or opaque */
     int64_t             duration_ms;   /* below 0: not known */
     uint64_t            bytes_received; /* from the client */
     uint64_t            bytes_sent;

@@ -4,6 +4,8 @@
 
 #include "dg_record_text.h"
 
+#include "dg_time.h"
+
 
 static dg_span_t
 additional_kind(dg_caller_kind_t kind)
@@ -88,6 +90,34 @@ additional_caller(dg_writer_t *w, const dg_caller_t *caller)
     RECORD_TEXT(w, "issuerUrl", caller->issuer_url);
     RECORD_TEXT(w, "subject", caller->subject);
     RECORD_TEXT(w, "tokenId", caller->token_id);
+    dg_write_char(w, '}');
+}
+
+
+/*
+ * The way into a session that was given: what its token says of itself, which
+ * only the DCV server verifies.
+ */
+static void
+additional_connection(dg_writer_t *w, const dg_connection_token_t *token)
+{
+    uint8_t      text[DG_TIME_ISO_SIZE];
+    dg_writer_t  expiry = dg_writer(text, sizeof(text));
+
+    if (token == NULL) {
+        return;
+    }
+
+    RECORD_NAME(w, "connectionToken");
+    RECORD_LITERAL(w, "{\"verified\":false");
+    RECORD_TEXT(w, "jti", token->id);
+    RECORD_TEXT(w, "user", token->user);
+
+    if (token->expiry > 0) {
+        dg_time_write_iso(&expiry, token->expiry);
+        RECORD_TEXT(w, "expiration", dg_written(&expiry));
+    }
+
     dg_write_char(w, '}');
 }
 
@@ -217,6 +247,10 @@ additional_call(dg_writer_t *w, const dg_record_t *r, unsigned dropped)
     RECORD_TEXT(w, "translation", r->translation);
     RECORD_TEXT(w, "credential", r->credential);
     RECORD_TEXT(w, "role", r->role);
+
+    if (r->failed_items) {
+        RECORD_NUMBER(w, "failedItems", r->failed_items);
+    }
 }
 
 
@@ -241,6 +275,7 @@ additional_all(dg_writer_t *w, const dg_record_t *r, unsigned dropped)
     additional_outcome(w, r, dropped);
     additional_call(w, r, dropped);
     additional_caller(w, r->caller);
+    additional_connection(w, r->connection);
     additional_upstream(w, &r->upstream);
     additional_traffic(w, r);
     RECORD_LITERAL(w, "}}");

@@ -344,6 +344,12 @@ static const dg_refusal_info_t  refusals[DG_REFUSAL_COUNT] = {
         "Include deskgate/proxy_tls.conf, use a loopback upstream, or write "
         "deskgate_insecure_upstream on."
     },
+    [DG_REFUSE_ANSWER_UNREADABLE] = {
+        "answer_unreadable", UNAVAILABLE, 502, TEXT_AWAY,
+        "An answer in which addresses are to be replaced (connect of "
+        "deskgate_broker) is no JSON of the model's form, or larger than "
+        "64 KiB; look at what the broker answers."
+    },
 
     [DG_REFUSE_BAD_REQUEST] = {
         "bad_request", MALFORMED, 400,

@@ -88,6 +88,9 @@ typedef enum {
     DG_REFUSE_SENT_DIFFERS,
     DG_REFUSE_UPSTREAM_INSECURE,
 
+    /* the way back */
+    DG_REFUSE_ANSWER_UNREADABLE,       /* that was to be changed */
+
     /* answers that nginx made itself */
     DG_REFUSE_BAD_REQUEST,
     DG_REFUSE_FORBIDDEN,

@@ -18,6 +18,7 @@
 #include "core/dg_caller.h"
 #include "core/dg_counters.h"
 #include "core/dg_conditions.h"
+#include "core/dg_connection.h"
 #include "core/dg_credentials.h"
 #include "core/dg_credentials_file.h"
 #include "core/dg_codec.h"
@@ -109,6 +110,8 @@ typedef struct {
     ngx_str_t                       basic;       /* Authorization value */
     ngx_str_t                       secret;      /* until basic is made */
     ngx_uint_t                      grant_in_body;
+    ngx_uint_t                      describes;   /* itself, not we for it */
+    dg_connection_address_t         connect;     /* host empty: unset */
     uint8_t                         key[32];     /* of the cached token */
 } ngx_http_deskgate_broker_t;
 
@@ -436,6 +439,7 @@ struct ngx_http_deskgate_ctx_s {
     u_char                         *capture;
     size_t                          capture_len;
     ngx_chain_t                    *replacement;
+    ngx_buf_t                      *connection;  /* as rewritten; wiped */
 
     char                            request_id[36];
     ngx_str_t                       uri;         /* without secrets */
@@ -452,6 +456,8 @@ struct ngx_http_deskgate_ctx_s {
     unsigned                        answering:1; /* we send a refusal */
     unsigned                        replacing:1; /* nginx's own answer */
     unsigned                        holding:1;   /* the broker's 401 */
+    unsigned                        connecting:1; /* an answer is changed */
+    unsigned                        swallowing:1; /* one that we refused */
     unsigned                        resent:1;    /* with another token */
     unsigned                        capture_cut:1;
     unsigned                        remembered:1; /* in the replay table */
@@ -525,6 +531,10 @@ ngx_int_t ngx_http_deskgate_translate(ngx_http_request_t *r,
 ngx_int_t ngx_http_deskgate_sign(ngx_http_request_t *r,
     ngx_http_deskgate_ctx_t *ctx);
 
+/* describe */
+ngx_int_t ngx_http_deskgate_describe(ngx_http_request_t *r,
+    ngx_http_deskgate_ctx_t *ctx);
+
 /* sign: all that leaves but the body, also when it leaves again */
 ngx_int_t ngx_http_deskgate_sent_build(ngx_http_request_t *r,
     ngx_http_deskgate_ctx_t *ctx);
@@ -594,6 +604,13 @@ ngx_uint_t ngx_http_deskgate_hold(ngx_http_request_t *r,
     ngx_http_deskgate_ctx_t *ctx);
 ngx_int_t ngx_http_deskgate_hold_body(ngx_http_request_t *r,
     ngx_http_deskgate_ctx_t *ctx, ngx_chain_t *in);
+
+/* connect */
+ngx_uint_t ngx_http_deskgate_connect(ngx_http_request_t *r,
+    ngx_http_deskgate_ctx_t *ctx);
+ngx_int_t ngx_http_deskgate_connect_body(ngx_http_request_t *r,
+    ngx_http_deskgate_ctx_t *ctx, ngx_chain_t *in);
+ngx_int_t ngx_http_deskgate_swallow(ngx_http_request_t *r, ngx_chain_t *in);
 
 /* record, trail */
 ngx_int_t ngx_http_deskgate_log_handler(ngx_http_request_t *r);

@@ -248,12 +248,53 @@ ngx_http_deskgate_broker_grant(ngx_conf_t *cf, ngx_str_t *value,
 }
 
 
+static char *
+ngx_http_deskgate_broker_description(ngx_conf_t *cf, ngx_str_t *value,
+    ngx_uint_t count, void *object)
+{
+    ngx_http_deskgate_broker_t  *broker = object;
+
+    if (value[0].len == 3 && ngx_strncmp(value[0].data, "own", 3) == 0) {
+        broker->describes = 0;
+        return NGX_CONF_OK;
+    }
+
+    if (value[0].len == 6 && ngx_strncmp(value[0].data, "broker", 6) == 0) {
+        broker->describes = 1;
+        return NGX_CONF_OK;
+    }
+
+    return "takes \"own\" (the description that ships) or \"broker\" "
+           "(ask the broker)";
+}
+
+
+static char *
+ngx_http_deskgate_broker_connect(ngx_conf_t *cf, ngx_str_t *value,
+    ngx_uint_t count, void *object)
+{
+    ngx_http_deskgate_broker_t  *broker = object;
+
+    if (dg_connection_parse_address(ngx_http_deskgate_span(&value[0]),
+                                    &broker->connect)
+        != DG_OK)
+    {
+        return "takes the HOST:PORT at which users reach the Connection "
+               "Gateway, such as dcv.example.com:8443";
+    }
+
+    return NGX_CONF_OK;
+}
+
+
 static const ngx_http_deskgate_line_t  ngx_http_deskgate_broker_lines[] = {
     { ngx_string("token"), 1, 1, ngx_http_deskgate_broker_token_line },
     { ngx_string("client_id"), 1, 1, ngx_http_deskgate_broker_client_id },
     { ngx_string("client_secret_file"), 1, 1,
       ngx_http_deskgate_broker_secret_file },
     { ngx_string("grant"), 1, 1, ngx_http_deskgate_broker_grant },
+    { ngx_string("description"), 1, 1, ngx_http_deskgate_broker_description },
+    { ngx_string("connect"), 1, 1, ngx_http_deskgate_broker_connect },
     { ngx_null_string, 0, 0, NULL }
 };
 

@@ -11,6 +11,8 @@
 
 static ngx_int_t ngx_http_deskgate_load_model(ngx_conf_t *cf,
     ngx_http_deskgate_main_conf_t *mcf, const char *path);
+static ngx_int_t ngx_http_deskgate_load_description(ngx_conf_t *cf,
+    ngx_http_deskgate_main_conf_t *mcf, dg_service_t *service);
 static void ngx_http_deskgate_model_cleanup(void *data);
 
 
@@ -138,7 +140,55 @@ ngx_http_deskgate_load_model(ngx_conf_t *cf,
     cln->handler = ngx_http_deskgate_model_cleanup;
     cln->data = *service;
 
-    return NGX_OK;
+    return ngx_http_deskgate_load_description(cf, mcf, *service);
+}
+
+
+/* NAME-api.yaml beside the model, which an operation may give away. */
+
+static ngx_int_t
+ngx_http_deskgate_load_description(ngx_conf_t *cf,
+    ngx_http_deskgate_main_conf_t *mcf, dg_service_t *service)
+{
+    size_t           i;
+    dg_span_t        text;
+    ngx_str_t        file, name;
+    ngx_file_info_t  fi;
+
+    for (i = 0; i < service->operation_count; i++) {
+        if (service->operations[i].is_description) {
+            break;
+        }
+    }
+
+    if (i == service->operation_count) {
+        return NGX_OK;
+    }
+
+    name = ngx_http_deskgate_str(service->name);
+
+    file.data = ngx_pnalloc(cf->pool, mcf->models.len + name.len
+                                      + sizeof("/-api.yaml"));
+    if (file.data == NULL) {
+        return NGX_ERROR;
+    }
+
+    file.len = ngx_sprintf(file.data, "%V/%V-api.yaml%Z", &mcf->models, &name)
+               - file.data - 1;
+
+    if (ngx_file_info(file.data, &fi) == NGX_FILE_ERROR) {
+        return NGX_OK;
+    }
+
+    if (ngx_http_deskgate_file_read(cf, &file, "description", 0, &text)
+        != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    service->description = dg_arena_copy(&mcf->arena, text);
+
+    return service->description.data ? NGX_OK : NGX_ERROR;
 }
 
 

@@ -60,7 +60,9 @@ ngx_http_deskgate_header_filter(ngx_http_request_t *r)
             return NGX_ERROR;
         }
 
-        if (ngx_http_deskgate_hold(r, ctx)) {
+        if (ngx_http_deskgate_hold(r, ctx)
+            || ngx_http_deskgate_connect(r, ctx))
+        {
             return NGX_OK;
         }
     }
@@ -160,6 +162,14 @@ ngx_http_deskgate_body_filter(ngx_http_request_t *r, ngx_chain_t *in)
         return ngx_http_deskgate_hold_body(r, ctx, in);
     }
 
+    if (ctx->connecting) {
+        return ngx_http_deskgate_connect_body(r, ctx, in);
+    }
+
+    if (ctx->swallowing) {
+        return ngx_http_deskgate_swallow(r, in);
+    }
+
     if (ctx->capture) {
         ngx_http_deskgate_capture(ctx, in);
     }
@@ -229,7 +239,8 @@ ngx_http_deskgate_observe_answer(ngx_http_request_t *r,
 
     if (r->header_only
         || (ctx->status < NGX_HTTP_BAD_REQUEST
-            && ctx->call.operation->read_only))
+            && ctx->call.operation->read_only
+            && !ctx->call.operation->is_connection))
     {
         return NGX_OK;
     }

@@ -35,6 +35,7 @@ static const struct {
     { "authorize",    ngx_http_deskgate_authorize,    0 },
     { "throttle",     ngx_http_deskgate_throttle,     0 },
     { "intend",       ngx_http_deskgate_intend,       0 },
+    { "describe",     ngx_http_deskgate_describe,     1 },
     { "translate",    ngx_http_deskgate_translate,    1 },
     { "sign",         ngx_http_deskgate_sign,         1 },
     { "let go",       ngx_http_deskgate_let_go,       0 },

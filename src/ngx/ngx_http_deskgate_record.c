@@ -22,6 +22,8 @@ static void ngx_http_deskgate_record_tls(ngx_http_request_t *r,
     dg_record_t *record);
 static void ngx_http_deskgate_record_outcome(ngx_http_request_t *r,
     ngx_http_deskgate_ctx_t *ctx, dg_record_t *record);
+static void ngx_http_deskgate_record_connection(
+    ngx_http_deskgate_ctx_t *ctx, dg_record_t *record);
 static void ngx_http_deskgate_record_answer(ngx_http_request_t *r,
     ngx_http_deskgate_ctx_t *ctx, dg_record_t *record);
 static size_t ngx_http_deskgate_answer_headers(ngx_http_request_t *r,
@@ -135,7 +137,7 @@ ngx_http_deskgate_record_event(ngx_http_request_t *r,
     offer = ctx->offer ? ctx->offer : ctx->lcf->offers->elts;
 
     record->time = ngx_time();
-    record->request_id = ctx->upstream_request_id.len
+    record->request_id = ctx->upstream_request_id.len && !ctx->swallowing
                          ? ngx_http_deskgate_span(&ctx->upstream_request_id)
                          : dg_span(ctx->request_id, sizeof(ctx->request_id));
     record->region = ngx_http_deskgate_span(&offer->region);
@@ -246,9 +248,40 @@ ngx_http_deskgate_record_outcome(ngx_http_request_t *r,
         return;
     }
 
-    if (ctx->capture && ctx->call.operation) {
-        ngx_http_deskgate_record_answer(r, ctx, record);
+    if (ctx->capture == NULL || ctx->call.operation == NULL) {
+        return;
     }
+
+    if (ctx->call.operation->is_connection
+        && ctx->status < NGX_HTTP_BAD_REQUEST)
+    {
+        ngx_http_deskgate_record_connection(ctx, record);
+        return;
+    }
+
+    ngx_http_deskgate_record_answer(r, ctx, record);
+}
+
+
+/* Of the way into a session the record has who may go it, and how long. */
+
+static void
+ngx_http_deskgate_record_connection(ngx_http_deskgate_ctx_t *ctx,
+    dg_record_t *record)
+{
+    dg_connection_token_t  *token;
+
+    token = dg_arena_alloc(&ctx->arena, sizeof(dg_connection_token_t));
+
+    if (token
+        && dg_connection_read_token(&ctx->arena,
+                                    dg_span(ctx->capture, ctx->capture_len),
+                                    token))
+    {
+        record->connection = token;
+    }
+
+    dg_wipe(ctx->capture, ctx->capture_len);
 }
 
 
@@ -276,6 +309,7 @@ ngx_http_deskgate_record_answer(ngx_http_request_t *r,
     record->response_elements = answer.elements;
     record->error_code = answer.error_code;
     record->error_message = answer.error_message;
+    record->failed_items = answer.failed_items;
 }
 
 

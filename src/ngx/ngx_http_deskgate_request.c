@@ -114,6 +114,11 @@ ngx_http_deskgate_ctx_cleanup(void *data)
 
     ngx_http_deskgate_flights_end(ctx);
 
+    if (ctx->connection) {
+        dg_wipe(ctx->connection->start,
+                ctx->connection->end - ctx->connection->start);
+    }
+
     if (ctx->wake.posted) {
         ngx_delete_posted_event(&ctx->wake);
     }

@@ -415,6 +415,24 @@ ngx_http_deskgate_sandbox_provoked(ngx_http_deskgate_sandbox_ctx_t *ctx)
 }
 
 
+/* The service's description of itself, from beside its model. */
+static ngx_uint_t
+ngx_http_deskgate_sandbox_described(ngx_http_deskgate_sandbox_ctx_t *ctx)
+{
+    dg_span_t  text = ctx->call.service->description;
+
+    if (!ctx->call.operation->is_description || text.len == 0) {
+        return 0;
+    }
+
+    ctx->status = NGX_HTTP_OK;
+    ctx->answer = text;
+    ctx->content_type = DG_SPAN("application/yaml");
+
+    return 1;
+}
+
+
 /* Which of the location's services; the first when the call names none. */
 static ngx_http_deskgate_sandbox_offer_t *
 ngx_http_deskgate_sandbox_identify(ngx_http_deskgate_sandbox_ctx_t *ctx,
@@ -507,7 +525,9 @@ ngx_http_deskgate_sandbox_call(ngx_http_deskgate_sandbox_ctx_t *ctx,
         return;
     }
 
-    if (ngx_http_deskgate_sandbox_provoked(ctx)) {
+    if (ngx_http_deskgate_sandbox_provoked(ctx)
+        || ngx_http_deskgate_sandbox_described(ctx))
+    {
         return;
     }
 

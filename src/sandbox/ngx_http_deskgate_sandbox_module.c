@@ -166,7 +166,7 @@ ngx_http_deskgate_sandbox_load_model(ngx_conf_t *cf,
     ngx_http_deskgate_sandbox_service_t *service)
 {
     dg_diag_t            diag;
-    ngx_str_t            file, model, overlay, data;
+    ngx_str_t            file, model, overlay, data, description;
     ngx_pool_cleanup_t  *cln;
 
     if (ngx_http_deskgate_sandbox_read_model(cf, &smcf->models,
@@ -197,6 +197,15 @@ ngx_http_deskgate_sandbox_load_model(ngx_conf_t *cf,
 
     cln->handler = ngx_http_deskgate_sandbox_release;
     cln->data = service->service;
+
+    if (ngx_http_deskgate_sandbox_read_model(cf, &smcf->models,
+            &service->name, "-api.yaml", 0, &file, &description) != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    service->service->description = dg_span(description.data,
+                                            description.len);
 
     if (ngx_http_deskgate_sandbox_read_model(cf, &smcf->models,
             &service->name, ".sandbox.json", 1, &file, &data) != NGX_OK)

@@ -637,6 +637,16 @@ test_answers(void)
            "{\"error\":\"No authorization header\"}", &a);
     is_span(a.error_message, DG_SPAN("No authorization header"),
             "the broker's own form");
+    is_span(a.error_code, DG_SPAN("MissingAuthenticationTokenException"),
+            "a name for a status that several errors have");
+
+    answer("GET /sessionConnectionData/a/b", 400, "", "{\"error\":\"no\"}",
+           &a);
+    is_span(a.error_code, DG_SPAN("ValidationException"),
+            "the name of the one error with that status");
+
+    answer("GET /sessionConnectionData/a/b", 418, "", "", &a);
+    ok(a.error_code.len != 0, "a failed call is always seen to have failed");
 
     answer("WorkspacesService.CreateWorkspaces", 200, "", "{\"Pend", &a);
     ok(a.elements_dropped && a.elements.len == 0, "an unreadable answer");

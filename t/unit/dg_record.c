@@ -163,6 +163,42 @@ test_read_call(void)
 }
 
 
+/* A batch that failed in part, and the way into a session. */
+static void
+test_broker_call(void)
+{
+    static const dg_connection_token_t  nothing = { .expiry = 0 };
+    dg_caller_t            caller = key_caller();
+    dg_record_t            r = read_record(&caller);
+    const dg_json_t       *token;
+    dg_connection_token_t  connection = {
+        .id = DG_SPAN("id-1"), .user = DG_SPAN("DOMAIN\\ada\""),
+        .expiry = 1900000000
+    };
+
+    ok(at(gate(read_back(&r)), "failedItems", NULL) == NULL,
+       "no item failed");
+    ok(at(gate(read_back(&r)), "connectionToken", NULL) == NULL,
+       "no session was opened");
+
+    r.failed_items = 3;
+    r.connection = &connection;
+    is_text(text_at(gate(read_back(&r)), "failedItems", NULL), "3",
+            "items that failed");
+
+    token = at(gate(read_back(&r)), "connectionToken", NULL);
+    is_text(text_at(token, "jti", NULL), "id-1", "the token's id");
+    is_text(text_at(token, "user", NULL), "DOMAIN\\ada\"", "its user");
+    is_text(text_at(token, "expiration", NULL), "2030-03-17T17:46:40Z",
+            "its end");
+    ok(!at(token, "verified", NULL)->boolean, "none of which we verified");
+
+    r.connection = &nothing;
+    token = at(gate(read_back(&r)), "connectionToken", NULL);
+    is_int(token->count, 1, "a token that says nothing");
+}
+
+
 static void
 test_refused_call(void)
 {
@@ -568,6 +604,7 @@ main(void)
 {
     test_read_call();
     test_refused_call();
+    test_broker_call();
     test_assumed_role();
     test_web_identity();
     test_other_identities();
