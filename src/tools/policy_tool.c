@@ -78,6 +78,31 @@ policy_print_json(dg_span_t text)
 }
 
 
+void
+policy_print(dg_span_t text)
+{
+    fwrite(text.data, 1, text.len, stdout);
+}
+
+
+void
+policy_print_member(const char *name, dg_span_t text)
+{
+    printf(",\"%s\":", name);
+    policy_print_json(text);
+}
+
+
+dg_span_t
+policy_member(const dg_json_t *object, const char *name)
+{
+    dg_span_t  text = DG_SPAN_EMPTY;
+
+    (void) dg_json_string(object, dg_span_cstr(name), &text);
+    return text;
+}
+
+
 static dg_span_t
 read_stream(policy_tool_t *tool, FILE *in, const char *path)
 {
@@ -311,16 +336,48 @@ policy_call_add(policy_call_t *call, const dg_policy_t *policy,
 
 
 bool
+policy_call_file(policy_tool_t *tool, policy_call_t *call, const char *file,
+    dg_policy_form_t form)
+{
+    dg_span_t           text = policy_file_read(tool, file);
+    const dg_policy_t  *policy;
+
+    if (text.data == NULL) {
+        return false;
+    }
+
+    policy = policy_document_load(tool, file, text, form);
+
+    return policy != NULL
+           && policy_call_add(call, policy, dg_span_cstr(file));
+}
+
+
+bool
+policy_call_resource(policy_call_t *call, dg_span_t arn)
+{
+    if (call->request.resource_count == POLICY_TOOL_RESOURCES) {
+        policy_complain("more than %d resources", POLICY_TOOL_RESOURCES);
+        return false;
+    }
+
+    call->resources[call->request.resource_count++] = arn;
+    return true;
+}
+
+
+bool
 policy_call_value(policy_call_t *call, dg_span_t key, dg_span_t value,
-    bool unknown)
+    policy_value_kind_t kind, size_t resource)
 {
     if (call->value_count == POLICY_TOOL_VALUES) {
         policy_complain("more than %d context values", POLICY_TOOL_VALUES);
         return false;
     }
 
-    call->values[call->value_count++] =
-        (policy_value_t) { .key = key, .value = value, .unknown = unknown };
+    call->values[call->value_count++] = (policy_value_t) {
+        .key = key, .value = value, .kind = kind, .resource = resource
+    };
     return true;
 }
 
@@ -345,16 +402,44 @@ policy_call_principal(policy_call_t *call, dg_span_t arn)
 }
 
 
+/* What is said of the one resource; without, what is said of all. */
 static const policy_value_t *
-find_value(const policy_call_t *call, dg_span_t key)
+find_value(const policy_call_t *call, dg_span_t key, size_t resource)
 {
+    const policy_value_t  *every = NULL, *v;
+
     for (size_t i = 0; i < call->value_count; i++) {
-        if (dg_span_equal_nocase(call->values[i].key, key)) {
-            return &call->values[i];
+        v = &call->values[i];
+
+        if (!dg_span_equal_nocase(v->key, key)) {
+            continue;
+        }
+
+        if (v->resource == resource) {
+            return v;
+        }
+
+        if (v->resource == POLICY_TOOL_EVERY && every == NULL) {
+            every = v;
         }
     }
 
-    return NULL;
+    return every;
+}
+
+
+static void
+miss(policy_call_t *call, dg_span_t key)
+{
+    for (size_t i = 0; i < call->missing_count; i++) {
+        if (dg_span_equal_nocase(call->missing[i], key)) {
+            return;
+        }
+    }
+
+    if (call->missing_count < POLICY_TOOL_MISSING) {
+        call->missing[call->missing_count++] = key;
+    }
 }
 
 
@@ -362,42 +447,60 @@ static void
 lookup(void *ctx, const dg_policy_key_t *key, size_t resource,
     dg_policy_values_t *values)
 {
-    const policy_call_t   *call = ctx;
-    const policy_value_t  *value = find_value(call, key->name);
-
-    (void) resource;
+    policy_call_t         *call = ctx;
+    const policy_value_t  *value = find_value(call, key->name, resource);
 
     if (value == NULL) {
+        if (call->partial) {
+            values->presence = DG_POLICY_NOT_KNOWN;
+            miss(call, key->name);
+        }
+
         return;
     }
 
-    values->presence = value->unknown ? DG_POLICY_NOT_KNOWN
-                                      : DG_POLICY_PRESENT;
+    if (value->kind == POLICY_VALUE_UNKNOWN) {
+        values->presence = DG_POLICY_NOT_KNOWN;
+        miss(call, key->name);
+        return;
+    }
+
+    values->presence = DG_POLICY_PRESENT;
     values->values = call->list + value->first;
     values->count = value->count;
 }
 
 
-/* Puts the values of each key side by side. */
+/* Puts the values of each key and resource side by side. */
 static void
 gather_values(policy_call_t *call)
 {
     size_t           used = 0;
-    policy_value_t  *v;
+    policy_value_t  *v, *other;
 
     for (size_t i = 0; i < call->value_count; i++) {
         v = &call->values[i];
 
-        if (find_value(call, v->key) != v) {
+        if (find_value(call, v->key, v->resource) != v) {
             continue;
         }
 
         v->first = used;
 
         for (size_t j = i; j < call->value_count; j++) {
-            if (dg_span_equal_nocase(call->values[j].key, v->key)) {
-                call->list[used++] = call->values[j].value;
-                v->unknown = v->unknown || call->values[j].unknown;
+            other = &call->values[j];
+
+            if (other->resource != v->resource
+                || !dg_span_equal_nocase(other->key, v->key))
+            {
+                continue;
+            }
+
+            if (other->kind == POLICY_VALUE) {
+                call->list[used++] = other->value;
+
+            } else if (other->kind == POLICY_VALUE_UNKNOWN) {
+                v->kind = POLICY_VALUE_UNKNOWN;
             }
         }
 
@@ -406,13 +509,42 @@ gather_values(policy_call_t *call)
 }
 
 
-static bool
-default_value(policy_call_t *call, const char *key, dg_span_t value)
+bool
+policy_call_default(policy_call_t *call, const char *key, dg_span_t value,
+    policy_value_kind_t kind)
 {
     dg_span_t  name = dg_span_cstr(key);
 
-    return value.len == 0 || find_value(call, name) != NULL
-           || policy_call_value(call, name, value, false);
+    return find_value(call, name, POLICY_TOOL_EVERY) != NULL
+           || policy_call_value(call, name, value, kind, POLICY_TOOL_EVERY);
+}
+
+
+static bool
+default_value(policy_call_t *call, const char *key, dg_span_t value)
+{
+    return value.len == 0
+           || policy_call_default(call, key, value, POLICY_VALUE);
+}
+
+
+bool
+policy_call_ready(policy_call_t *call)
+{
+    dg_policy_principal_t  *p = &call->request.principal;
+
+    if (!default_value(call, "aws:PrincipalArn", p->arn)
+        || !default_value(call, "aws:PrincipalAccount", p->account))
+    {
+        return false;
+    }
+
+    gather_values(call);
+    call->request.resources = call->resources;
+    call->request.lookup = lookup;
+    call->request.lookup_ctx = call;
+
+    return true;
 }
 
 
@@ -420,21 +552,13 @@ const dg_policy_set_t *
 policy_call_prepare(policy_tool_t *tool, policy_call_t *call)
 {
     const dg_policy_set_t   *set = NULL;
-    dg_policy_principal_t   *p = &call->request.principal;
     dg_policy_set_options_t  options = {
         .catalogue = tool->models != NULL ? &tool->catalogue : NULL
     };
 
-    if (!default_value(call, "aws:PrincipalArn", p->arn)
-        || !default_value(call, "aws:PrincipalAccount", p->account))
-    {
+    if (!policy_call_ready(call)) {
         return NULL;
     }
-
-    gather_values(call);
-    call->request.resources = call->resources;
-    call->request.lookup = lookup;
-    call->request.lookup_ctx = call;
 
     if (dg_policy_set_create(&tool->arena, call->documents,
                              call->document_count, &options, &set) != DG_OK)
