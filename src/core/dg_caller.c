@@ -18,7 +18,10 @@ static const size_t  span_members[] = {
     offsetof(dg_caller_t, issuer_url),
     offsetof(dg_caller_t, subject),
     offsetof(dg_caller_t, token_id),
-    offsetof(dg_caller_t, kid)
+    offsetof(dg_caller_t, kid),
+    offsetof(dg_caller_t, source_identity),
+    offsetof(dg_caller_t, reason),
+    offsetof(dg_caller_t, dcv_user)
 };
 
 #define SPAN_MEMBERS  (sizeof(span_members) / sizeof(span_members[0]))
@@ -50,7 +53,8 @@ span_value(const dg_caller_t *caller, size_t i)
 static size_t
 arrays_size(const dg_caller_t *caller)
 {
-    return (caller->group_count + caller->policy_file_count)
+    return (caller->group_count + caller->policy_file_count
+            + caller->session_policy_count)
            * sizeof(dg_span_t)
            + (caller->tag_count + caller->claim_count)
              * sizeof(dg_attribute_t);
@@ -94,6 +98,8 @@ dg_caller_size(const dg_caller_t *caller)
 
     return size + spans_size(caller->groups, caller->group_count)
            + spans_size(caller->policy_files, caller->policy_file_count)
+           + spans_size(caller->session_policies,
+                        caller->session_policy_count)
            + attributes_size(caller->tags, caller->tag_count)
            + attributes_size(caller->claims, caller->claim_count);
 }
@@ -163,6 +169,8 @@ dg_caller_copy(const dg_caller_t *caller, void *block)
     copy->groups = copy_spans(&room, caller->groups, caller->group_count);
     copy->policy_files = copy_spans(&room, caller->policy_files,
                                     caller->policy_file_count);
+    copy->session_policies = copy_spans(&room, caller->session_policies,
+                                        caller->session_policy_count);
     copy->tags = copy_attributes(&room, caller->tags, caller->tag_count);
     copy->claims = copy_attributes(&room, caller->claims,
                                    caller->claim_count);
@@ -223,6 +231,9 @@ dg_caller_copy_block(const dg_caller_t *block, size_t size, void *to)
     copy->groups = move_spans(copy->groups, copy->group_count, block, to);
     copy->policy_files = move_spans(copy->policy_files,
                                     copy->policy_file_count, block, to);
+    copy->session_policies = move_spans(copy->session_policies,
+                                        copy->session_policy_count, block,
+                                        to);
     copy->tags = move_attributes(copy->tags, copy->tag_count, block, to);
     copy->claims = move_attributes(copy->claims, copy->claim_count, block,
                                    to);

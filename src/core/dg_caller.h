@@ -23,6 +23,13 @@ typedef enum {
     DG_CALLER_CERTIFICATE
 } dg_caller_kind_t;
 
+/* Whether the caller proved himself by a second factor. */
+typedef enum {
+    DG_MFA_NOT_KNOWN = 0,   /* whoever authenticated him does not say */
+    DG_MFA_ABSENT,
+    DG_MFA_PRESENT
+} dg_mfa_t;
+
 typedef struct {
     dg_span_t  name;
     dg_span_t  value;
@@ -44,6 +51,10 @@ typedef struct {
     dg_span_t              subject;       /* its `sub` */
     dg_span_t              token_id;      /* its `jti` */
     dg_span_t              kid;           /* name of the key that signed it */
+    dg_span_t              source_identity; /* who is behind a role session */
+    dg_span_t              reason;        /* why credentials were asked for */
+    dg_span_t              dcv_user;      /* his name on DCV servers */
+    dg_mfa_t               mfa;
     int64_t                issued_at;     /* seconds; 0 when not known */
     int64_t                expires_at;    /* seconds; 0 when never */
 
@@ -55,6 +66,8 @@ typedef struct {
     size_t                 claim_count;
     const dg_span_t       *policy_files;  /* identity policies a key names */
     size_t                 policy_file_count;
+    const dg_span_t       *session_policies; /* files that cap the session */
+    size_t                 session_policy_count;
 } dg_caller_t;
 
 

@@ -70,8 +70,9 @@ write_reason(dg_writer_t *w, dg_span_t action,
 
 void
 dg_denial_write(dg_writer_t *w, const dg_caller_t *caller, dg_span_t action,
-    dg_span_t resource, const dg_policy_decision_t *decision,
-    dg_denial_detail_t detail, dg_span_t request_id)
+    dg_span_t resource, unsigned item,
+    const dg_policy_decision_t *decision, dg_denial_detail_t detail,
+    dg_span_t request_id)
 {
     dg_write_cstr(w, "User: ");
     write_part(w, caller->arn);
@@ -79,6 +80,12 @@ dg_denial_write(dg_writer_t *w, const dg_caller_t *caller, dg_span_t action,
     write_part(w, action);
     dg_write_cstr(w, " on resource: ");
     write_part(w, resource.len ? resource : DG_SPAN("*"));
+
+    if (item) {
+        dg_write_cstr(w, " (item ");
+        dg_write_u64(w, item);
+        dg_write_char(w, ')');
+    }
 
     if (detail != DG_DENIAL_OFF) {
         write_reason(w, action, decision);

@@ -21,11 +21,12 @@ typedef enum {
 
 /*
  * Writes the sentence, at its end the id by which the record is found.
- * `resource` is the ARN that decided, or "*".  The ends of what is too long
- * are cut, no character in the middle of its bytes.
+ * `resource` is the ARN that decided, or "*"; `item` the number of the item
+ * that it belongs to, from 1, or 0 when the call has no several.  The ends of
+ * what is too long are cut, no character in the middle of its bytes.
  */
 void dg_denial_write(dg_writer_t *w, const dg_caller_t *caller,
-    dg_span_t action, dg_span_t resource,
+    dg_span_t action, dg_span_t resource, unsigned item,
     const dg_policy_decision_t *decision, dg_denial_detail_t detail,
     dg_span_t request_id);
 

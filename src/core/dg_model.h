@@ -73,6 +73,8 @@ struct dg_member_s {
                                           length and SHA-256 */
     bool               is_requirements; /* an expression of
                                           dg_requirements.h */
+    bool               is_permissions; /* Base64 of a file of
+                                          dg_permissions.h */
     bool               idempotency_token;
     const dg_span_t   *aliases;
     size_t             alias_count;

@@ -236,6 +236,7 @@ read_member(dg_model_build_t *b, const dg_json_t *node,
 
     m->is_file = dg_model_flag(overlay, "file");
     m->is_requirements = dg_model_flag(overlay, "requirements");
+    m->is_permissions = dg_model_flag(overlay, "permissions");
     m->sensitive = dg_model_flag(node, "sensitive") || m->shape->sensitive
                    || dg_model_flag(overlay, "sensitive") || m->is_file
                    || is_secret_name(m->name);

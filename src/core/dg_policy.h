@@ -58,6 +58,8 @@ typedef enum {
 typedef enum {
     DG_POLICY_KEY_UNKNOWN,     /* no such key anywhere: an error */
     DG_POLICY_KEY_NOT_OFFERED, /* IAM has it, its value is not known here */
+    DG_POLICY_KEY_NOT_LOOKED_UP, /* a fact of resources, which are not looked
+                                    up here */
     DG_POLICY_KEY_IMPOSSIBLE,  /* known, but never there for these actions */
     DG_POLICY_KEY_SINGLE,
     DG_POLICY_KEY_LIST,        /* needs ForAllValues: or ForAnyValue: */

@@ -2,64 +2,22 @@
  * What policies may speak of: see dg_policy_catalogue.h.
  */
 
-#include "dg_near.h"
 #include "dg_policy_catalogue.h"
 
-#include <string.h>
+#include "dg_condition_key.h"
+#include "dg_near.h"
 
 #define TEMPLATE_MAX  256    /* bytes of a resource type's last part */
 #define PARTS         6
 
-/* What must be so for a key to be there. */
-typedef enum {
-    WANTS_NOTHING,
-    WANTS_TAGS,       /* the input has tags */
-    WANTS_TAG_KEYS,   /* the input has tags or keys of tags */
-    WANTS_MEMBER      /* the input has the member */
-} wants_t;
-
-typedef struct {
-    const char            *name;
-    bool                   prefix;
-    dg_policy_key_kind_t   kind;
-    wants_t                wants;
-} key_row_t;
-
-static const key_row_t  keys[] = {
-    { "aws:CurrentTime", false, DG_POLICY_KEY_SINGLE, WANTS_NOTHING },
-    { "aws:EpochTime", false, DG_POLICY_KEY_SINGLE, WANTS_NOTHING },
-    { "aws:FederatedProvider", false, DG_POLICY_KEY_SINGLE, WANTS_NOTHING },
-    { "aws:PrincipalAccount", false, DG_POLICY_KEY_SINGLE, WANTS_NOTHING },
-    { "aws:PrincipalArn", false, DG_POLICY_KEY_SINGLE, WANTS_NOTHING },
-    { "aws:PrincipalTag/", true, DG_POLICY_KEY_SINGLE, WANTS_NOTHING },
-    { "aws:PrincipalType", false, DG_POLICY_KEY_SINGLE, WANTS_NOTHING },
-    { "aws:RequestTag/", true, DG_POLICY_KEY_SINGLE, WANTS_TAGS },
-    { "aws:RequestedRegion", false, DG_POLICY_KEY_SINGLE, WANTS_NOTHING },
-    { "aws:SecureTransport", false, DG_POLICY_KEY_SINGLE, WANTS_NOTHING },
-    { "aws:SourceIp", false, DG_POLICY_KEY_SINGLE, WANTS_NOTHING },
-    { "aws:TagKeys", false, DG_POLICY_KEY_LIST, WANTS_TAG_KEYS },
-    { "aws:TokenIssueTime", false, DG_POLICY_KEY_SINGLE, WANTS_NOTHING },
-    { "aws:UserAgent", false, DG_POLICY_KEY_SINGLE, WANTS_NOTHING },
-    { "aws:userid", false, DG_POLICY_KEY_SINGLE, WANTS_NOTHING },
-    { "aws:username", false, DG_POLICY_KEY_SINGLE, WANTS_NOTHING },
-    { "deskgate:AccessLevel", false, DG_POLICY_KEY_SINGLE, WANTS_NOTHING },
-    { "deskgate:ItemCount", false, DG_POLICY_KEY_SINGLE, WANTS_NOTHING },
-    { "deskgate:Private", false, DG_POLICY_KEY_SINGLE, WANTS_NOTHING },
-    { "deskgate:Request/", true, DG_POLICY_KEY_SINGLE, WANTS_MEMBER },
-    { "deskgate:UnknownMembers", false, DG_POLICY_KEY_LIST, WANTS_NOTHING },
-};
-
-#define KEYS  (sizeof(keys) / sizeof(keys[0]))
-
 /* Keys of IAM whose value a gateway does not have. */
 static const char *const  not_offered[] = {
     "aws:CalledVia", "aws:CalledViaFirst", "aws:CalledViaLast",
-    "aws:MultiFactorAuthAge", "aws:MultiFactorAuthPresent",
-    "aws:PrincipalIsAWSService", "aws:PrincipalOrgID",
+    "aws:MultiFactorAuthAge", "aws:PrincipalIsAWSService", "aws:PrincipalOrgID",
     "aws:PrincipalOrgPaths", "aws:PrincipalServiceName",
     "aws:PrincipalServiceNamesList", "aws:Referer", "aws:ResourceAccount",
     "aws:ResourceOrgID", "aws:ResourceOrgPaths", "aws:SourceAccount",
-    "aws:SourceArn", "aws:SourceIdentity", "aws:SourceOrgID",
+    "aws:SourceArn", "aws:SourceOrgID",
     "aws:SourceOrgPaths", "aws:SourceVpc", "aws:SourceVpcArn",
     "aws:SourceVpce", "aws:ViaAWSService", "aws:VpcSourceIp",
     "aws:VpceAccount", "aws:VpceOrgID", "aws:VpceOrgPaths",
@@ -309,149 +267,6 @@ arn_known(void *ctx, dg_span_t text)
 
 /* Keys */
 
-static const dg_member_t *
-member_nocase(const dg_shape_t *structure, dg_span_t name)
-{
-    for (size_t i = 0; i < structure->member_count; i++) {
-        if (dg_span_equal_nocase(structure->members[i].wire_name, name)) {
-            return &structure->members[i];
-        }
-    }
-
-    return NULL;
-}
-
-
-/*
- * The member at the end of a path; lists and maps are passed silently.
- * *is_list when one is on the way, save at `batch`, the list whose items are
- * decided one by one.
- */
-static const dg_member_t *
-walk(const dg_shape_t *shape, dg_span_t path, const dg_shape_t *batch,
-    bool *is_list)
-{
-    const dg_member_t  *member = NULL;
-    dg_span_t           part;
-
-    *is_list = false;
-
-    while (dg_span_split(&path, '/', &part)) {
-
-        while (shape->type == DG_SHAPE_LIST || shape->type == DG_SHAPE_MAP) {
-            if (shape->element == NULL) {
-                return NULL;
-            }
-
-            *is_list = *is_list || shape != batch;
-            shape = shape->element->shape;
-        }
-
-        member = member_nocase(shape, part);
-
-        if (member == NULL) {
-            return NULL;
-        }
-
-        shape = member->shape;
-    }
-
-    if (shape != batch && (shape->type == DG_SHAPE_LIST
-                           || shape->type == DG_SHAPE_MAP))
-    {
-        *is_list = true;
-    }
-
-    return member;
-}
-
-
-const dg_shape_t *
-dg_policy_request_member(const dg_operation_t *operation, dg_span_t path,
-    bool *is_list, bool *sensitive)
-{
-    const dg_shape_t   *input = operation->input, *batch = NULL;
-    const dg_member_t  *member = NULL;
-
-    if (input == NULL || path.len == 0) {
-        return NULL;
-    }
-
-    if (operation->batch_member.len) {
-        member = dg_model_path(input, operation->batch_member);
-        batch = member != NULL ? member->shape : NULL;
-        member = NULL;
-    }
-
-    if (batch != NULL && batch->element != NULL) {
-        member = walk(batch->element->shape, path, NULL, is_list);
-    }
-
-    if (member == NULL) {
-        member = walk(input, path, batch, is_list);
-    }
-
-    if (member == NULL) {
-        return NULL;
-    }
-
-    *sensitive = member->sensitive;
-    return member->shape;
-}
-
-
-static const key_row_t *
-find_row(dg_span_t key)
-{
-    dg_span_t  name;
-
-    for (size_t i = 0; i < KEYS; i++) {
-        name = dg_span_cstr(keys[i].name);
-
-        if (keys[i].prefix ? has_prefix_nocase(key, name)
-                             && key.len > name.len
-                           : dg_span_equal_nocase(key, name))
-        {
-            return &keys[i];
-        }
-    }
-
-    return NULL;
-}
-
-
-/* Does the operation give the key; *kind is corrected for members. */
-static bool
-operation_gives(const dg_operation_t *o, const key_row_t *row,
-    dg_span_t rest, dg_policy_key_kind_t *kind)
-{
-    bool  is_list, sensitive;
-
-    switch (row->wants) {
-
-    case WANTS_TAGS:
-        return o->tags.len != 0;
-
-    case WANTS_TAG_KEYS:
-        return o->tags.len != 0 || o->tag_keys.len != 0;
-
-    case WANTS_MEMBER:
-        if (dg_policy_request_member(o, rest, &is_list, &sensitive) == NULL) {
-            return false;
-        }
-
-        if (is_list) {
-            *kind = DG_POLICY_KEY_LIST;
-        }
-
-        return true;
-
-    default:
-        return true;
-    }
-}
-
-
 static bool
 statement_has(const dg_policy_actions_t *actions, const action_t *action)
 {
@@ -470,17 +285,38 @@ statement_has(const dg_policy_actions_t *actions, const action_t *action)
 }
 
 
-/*
- * Whether an operation of the statement gives the key.  A statement without
- * an operation of a loaded service is left alone: it never matches.
- */
+/* How an operation's values of a key are; they may be several of a member. */
 static dg_policy_key_kind_t
-kind_for(const catalogue_t *c, const key_row_t *row, dg_span_t rest,
-    const dg_policy_actions_t *actions)
+kind_of(const dg_operation_t *o, const dg_condition_key_t *key,
+    dg_span_t rest)
 {
-    dg_policy_key_kind_t   kind = row->kind, other = row->kind;
+    bool  is_list = false;
+
+    if (key->wants == DG_KEY_WANTS_MEMBER) {
+        (void) dg_condition_member(o, rest, &is_list);
+    }
+
+    return is_list ? DG_POLICY_KEY_LIST : key->kind;
+}
+
+
+/* What the operations of a statement, and the others, say of a key. */
+typedef struct {
+    dg_policy_key_kind_t  kind;
+    bool                  concerned;   /* the statement has operations */
+    bool                  here;        /* one of them gives the key */
+    bool                  there;       /* another one does */
+    bool                  looked_up;   /* one of them by a lookup */
+} survey_t;
+
+
+static void
+survey(const catalogue_t *c, const dg_condition_key_t *key, dg_span_t rest,
+    const dg_policy_actions_t *actions, survey_t *s)
+{
     const dg_operation_t  *o;
-    bool                   concerned = false, here = false, there = false;
+    dg_key_source_t        source;
+    bool                   ours;
 
     for (size_t i = 0; i < c->action_count; i++) {
         o = c->actions[i].operation;
@@ -489,24 +325,53 @@ kind_for(const catalogue_t *c, const key_row_t *row, dg_span_t rest,
             continue;
         }
 
-        if (statement_has(actions, &c->actions[i])) {
-            concerned = true;
-            here = operation_gives(o, row, rest, &kind) || here;
+        ours = statement_has(actions, &c->actions[i]);
+        source = dg_condition_key_source(key, rest, o);
+        s->concerned = s->concerned || ours;
 
-        } else if (!there) {
-            there = operation_gives(o, row, rest, &other);
+        if (source == DG_KEY_NOWHERE) {
+            continue;
+        }
+
+        s->here = s->here || ours;
+        s->there = true;
+        s->looked_up = s->looked_up
+                       || (ours && source == DG_KEY_FROM_RESOURCE);
+
+        if (ours && kind_of(o, key, rest) == DG_POLICY_KEY_LIST) {
+            s->kind = DG_POLICY_KEY_LIST;
         }
     }
+}
 
-    if (here || row->wants == WANTS_NOTHING) {
-        return kind;
+
+/*
+ * Whether an operation of the statement gives the key.  A statement without
+ * an operation of a loaded service is left alone: it never matches.
+ */
+static dg_policy_key_kind_t
+kind_for(const catalogue_t *c, const dg_condition_key_t *key, dg_span_t rest,
+    const dg_policy_actions_t *actions)
+{
+    survey_t  s = { .kind = key->kind };
+
+    if (key->wants == DG_KEY_WANTS_NOTHING) {
+        return key->kind;
     }
 
-    if (there || row->wants != WANTS_MEMBER) {
-        return concerned ? DG_POLICY_KEY_IMPOSSIBLE : other;
+    survey(c, key, rest, actions, &s);
+
+    if (s.looked_up && !c->source.facts) {
+        return DG_POLICY_KEY_NOT_LOOKED_UP;
     }
 
-    return DG_POLICY_KEY_UNKNOWN;
+    if (s.here || !s.concerned) {
+        return s.there || key->wants != DG_KEY_WANTS_MEMBER
+               ? s.kind : DG_POLICY_KEY_UNKNOWN;
+    }
+
+    return s.there || key->wants != DG_KEY_WANTS_MEMBER
+           ? DG_POLICY_KEY_IMPOSSIBLE : DG_POLICY_KEY_UNKNOWN;
 }
 
 
@@ -535,45 +400,45 @@ is_claim(const catalogue_t *c, dg_span_t key)
 
 
 static dg_policy_key_kind_t
-key_kind(void *ctx, dg_span_t key, const dg_policy_actions_t *actions)
+key_kind(void *ctx, dg_span_t name, const dg_policy_actions_t *actions)
 {
-    const catalogue_t  *c = ctx;
-    const key_row_t    *row = find_row(key);
+    const catalogue_t         *c = ctx;
+    dg_span_t                  rest;
+    const dg_condition_key_t  *key = dg_condition_key(name, &rest);
 
-    if (row != NULL) {
-        return kind_for(c, row, dg_span_slice(key, strlen(row->name),
-                                              key.len), actions);
+    if (key != NULL) {
+        return kind_for(c, key, rest, actions);
     }
 
-    if (is_claim(c, key)) {
+    if (is_claim(c, name)) {
         return DG_POLICY_KEY_ANY;
     }
 
     for (size_t i = 0; i < sizeof(not_offered) / sizeof(not_offered[0]); i++)
     {
-        if (dg_span_equal_nocase(key, dg_span_cstr(not_offered[i]))) {
+        if (dg_span_equal_nocase(name, dg_span_cstr(not_offered[i]))) {
             return DG_POLICY_KEY_NOT_OFFERED;
         }
     }
 
-    return has_prefix_nocase(key, DG_SPAN("aws:ResourceTag/"))
-           ? DG_POLICY_KEY_NOT_OFFERED : DG_POLICY_KEY_UNKNOWN;
+    return DG_POLICY_KEY_UNKNOWN;
 }
 
 
 static dg_span_t
 suggest_key(void *ctx, dg_span_t wrong)
 {
-    dg_near_t  near = dg_near(wrong);
-    dg_span_t  name;
+    dg_near_t                  near = dg_near(wrong);
+    dg_span_t                  name;
+    const dg_condition_key_t  *key;
 
     (void) ctx;
 
-    for (size_t i = 0; i < KEYS; i++) {
-        name = dg_span_cstr(keys[i].name);
+    for (size_t i = 0; (key = dg_condition_key_at(i)) != NULL; i++) {
+        name = dg_span_cstr(key->name);
 
         /* the beginning alone is no help to whoever has it right */
-        if (!keys[i].prefix || !has_prefix_nocase(wrong, name)) {
+        if (!key->prefix || !has_prefix_nocase(wrong, name)) {
             dg_near_try(&near, name);
         }
     }

@@ -321,6 +321,13 @@ check_key(dg_policy_loader_t *loader, const dg_json_t *node,
                                                             node->key));
         return false;
 
+    case DG_POLICY_KEY_NOT_LOOKED_UP:
+        dg_policy_problem(loader, DG_POLICY_ERROR, DG_ERR_INVALID, node, true,
+                          "condition key \"%s\" is a fact of the resource, "
+                          "which is not looked up for these actions",
+                          dg_policy_quote(loader, node->key));
+        return false;
+
     case DG_POLICY_KEY_IMPOSSIBLE:
         dg_policy_problem(loader,
                           strict ? DG_POLICY_ERROR : DG_POLICY_WARNING,

@@ -281,6 +281,12 @@ static const dg_refusal_info_t  refusals[DG_REFUSAL_COUNT] = {
         "A Content-Encoding is not accepted.",
         "Send the body uncompressed: it must be inspected."
     },
+    [DG_REFUSE_INPUT_UNREADABLE] = {
+        "input_unreadable", "ValidationException", 400,
+        "A text in the input could not be understood.",
+        "A policy reads the permissions file or Requirements of the call; "
+        "the message names item, line and what is wrong there."
+    },
 
     [DG_REFUSE_DENIED_EXPLICIT] = {
         "denied_explicit", "AccessDeniedException", 403, TEXT_DENIED,

@@ -68,6 +68,7 @@ typedef enum {
     DG_REFUSE_BODY_LIMIT,              /* deeper or larger than inspected */
     DG_REFUSE_CONTENT_TYPE,
     DG_REFUSE_CONTENT_ENCODING,
+    DG_REFUSE_INPUT_UNREADABLE,        /* a text that policies read */
 
     /* authorize */
     DG_REFUSE_DENIED_EXPLICIT,

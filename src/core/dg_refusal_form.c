@@ -193,8 +193,9 @@ reason(const form_t *form)
         return DG_SPAN_EMPTY;
     }
 
-    text = form->refusal == DG_REFUSE_BODY_INVALID ? REASON_INVALID
-                                                   : REASON_OTHER;
+    text = form->refusal == DG_REFUSE_BODY_INVALID
+           || form->refusal == DG_REFUSE_INPUT_UNREADABLE ? REASON_INVALID
+                                                          : REASON_OTHER;
 
     for (i = 0; i < m->shape->value_count; i++) {
         if (dg_span_equal(m->shape->values[i], dg_span_cstr(text))) {

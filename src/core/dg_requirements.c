@@ -229,10 +229,32 @@ take_prefix(parser_t *p, const char *prefix)
 }
 
 
+/* "tag:" or "server:" and the name, quoted or not, become one text. */
+static dg_err_t
+join_name(parser_t *p, dg_requirements_t *node, dg_span_t name)
+{
+    dg_span_t    prefix = node->is_tag ? DG_SPAN("tag:") : DG_SPAN("server:");
+    size_t       size = prefix.len + name.len;
+    dg_writer_t  w = dg_writer(dg_arena_alloc(p->arena, size), size);
+
+    if (w.data == NULL) {
+        return DG_ERR_MEMORY;
+    }
+
+    dg_write_span(&w, prefix);
+    dg_write_span(&w, name);
+    node->full_name = dg_written(&w);
+    node->name = dg_span_slice(node->full_name, prefix.len, size);
+    return DG_OK;
+}
+
+
 static dg_err_t
 parse_name(parser_t *p, dg_requirements_t *node)
 {
-    size_t  from;
+    size_t     from;
+    dg_span_t  name = DG_SPAN_EMPTY;
+    dg_err_t   err;
 
     skip_blanks(p);
 
@@ -243,7 +265,8 @@ parse_name(parser_t *p, dg_requirements_t *node)
     }
 
     if (peek(p, 0) == '\'') {
-        return parse_string(p, &node->name);
+        err = parse_string(p, &name);
+        return err ? err : join_name(p, node, name);
     }
 
     from = p->at;
@@ -260,9 +283,7 @@ parse_name(parser_t *p, dg_requirements_t *node)
         return expected(p, "a name");
     }
 
-    node->name = dg_arena_copy(p->arena,
-                               dg_span_slice(p->text, from, p->at));
-    return node->name.data ? DG_OK : DG_ERR_MEMORY;
+    return join_name(p, node, dg_span_slice(p->text, from, p->at));
 }
 
 
@@ -563,4 +584,61 @@ dg_requirements_match(const dg_requirements_t *node,
         return lookup(ctx, node->is_tag, node->name, &value)
                && compare(node, value);
     }
+}
+
+
+/* Gathering: n is how many there are already. */
+
+static size_t
+demanded(const dg_requirements_t *node, bool is_tag, dg_span_t name,
+    dg_span_t *values, size_t n)
+{
+    if (node->op == DG_REQUIREMENTS_AND) {
+        n = demanded(node->left, is_tag, name, values, n);
+        return demanded(node->right, is_tag, name, values, n);
+    }
+
+    if (node->op == DG_REQUIREMENTS_EQUAL && node->is_tag == is_tag
+        && !(is_tag && node->is_number)
+        && dg_span_equal_nocase(node->name, name))
+    {
+        values[n++] = node->value;
+    }
+
+    return n;
+}
+
+
+size_t
+dg_requirements_demanded(const dg_requirements_t *node, bool is_tag,
+    dg_span_t name, dg_span_t *values)
+{
+    return node ? demanded(node, is_tag, name, values, 0) : 0;
+}
+
+
+static size_t
+gather_names(const dg_requirements_t *node, dg_span_t *names, size_t n)
+{
+    switch (node->op) {
+
+    case DG_REQUIREMENTS_AND:
+    case DG_REQUIREMENTS_OR:
+        n = gather_names(node->left, names, n);
+        return gather_names(node->right, names, n);
+
+    case DG_REQUIREMENTS_NOT:
+        return gather_names(node->left, names, n);
+
+    default:
+        names[n++] = node->full_name;
+        return n;
+    }
+}
+
+
+size_t
+dg_requirements_names(const dg_requirements_t *node, dg_span_t *names)
+{
+    return node ? gather_names(node, names, 0) : 0;
 }

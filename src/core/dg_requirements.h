@@ -44,6 +44,7 @@ struct dg_requirements_s {
     const dg_requirements_t  *left;      /* AND, OR; NOT has this one only */
     const dg_requirements_t  *right;
     bool                      is_tag;    /* a comparison: tag:, not server: */
+    dg_span_t                 full_name; /* "server:Host.Os.Family" */
     dg_span_t                 name;      /* "Host.Os.Family" */
     dg_span_t                 value;     /* string decoded, number as written */
     bool                      is_number;
@@ -72,5 +73,23 @@ DG_MUST_USE dg_err_t dg_requirements_parse(dg_arena_t *arena, dg_span_t text,
  */
 bool dg_requirements_match(const dg_requirements_t *requirements,
     dg_requirements_lookup_pt lookup, void *ctx);
+
+/*
+ * What every server that meets the expression has under a name: the values
+ * of its `=` comparisons that are joined by `and` with all the rest, of tags
+ * those with a string (a number would equal texts that differ).  The name is
+ * compared without case.  Writes at most DG_REQUIREMENTS_TERMS_MAX values;
+ * returns how many.
+ */
+size_t dg_requirements_demanded(const dg_requirements_t *requirements,
+    bool is_tag, dg_span_t name, dg_span_t *values);
+
+/*
+ * All names that the expression uses, wherever: "tag:color", "server:Host.Os".
+ * Each comparison gives one; the same name may come twice.  As many at most;
+ * returns how many.
+ */
+size_t dg_requirements_names(const dg_requirements_t *requirements,
+    dg_span_t *names);
 
 #endif

@@ -12,6 +12,13 @@ static ngx_int_t ngx_http_deskgate_find_resources(
 static ngx_uint_t ngx_http_deskgate_attaches(
     ngx_http_deskgate_attachment_t *attachment,
     ngx_http_deskgate_ctx_t *ctx);
+static ngx_int_t ngx_http_deskgate_find_out(ngx_http_deskgate_ctx_t *ctx,
+    dg_span_t action, dg_call_facts_t *facts);
+static ngx_int_t ngx_http_deskgate_needs(ngx_http_deskgate_ctx_t *ctx,
+    dg_span_t action, dg_conditions_needs_t *needs,
+    dg_conditions_needs_t *shadow);
+static ngx_int_t ngx_http_deskgate_unreadable(ngx_http_deskgate_ctx_t *ctx,
+    dg_input_texts_error_t *error);
 static void ngx_http_deskgate_call_facts(ngx_http_request_t *r,
     ngx_http_deskgate_ctx_t *ctx, dg_call_facts_t *facts);
 static dg_span_t ngx_http_deskgate_action(ngx_http_deskgate_ctx_t *ctx);
@@ -23,6 +30,7 @@ ngx_int_t
 ngx_http_deskgate_authorize(ngx_http_request_t *r,
     ngx_http_deskgate_ctx_t *ctx)
 {
+    ngx_int_t                rc;
     dg_span_t               *arns;
     dg_call_facts_t          facts;
     dg_policy_request_t      request;
@@ -60,6 +68,11 @@ ngx_http_deskgate_authorize(ngx_http_request_t *r,
 
     if (request.action.len == 0 || request.documents == NULL) {
         return NGX_ERROR;
+    }
+
+    rc = ngx_http_deskgate_find_out(ctx, request.action, &facts);
+    if (rc != NGX_OK) {
+        return rc;
     }
 
     dg_policy_decide(ctx->lcf->policy_set.set, &request, &ctx->decision);
@@ -185,6 +198,98 @@ ngx_http_deskgate_attaches(ngx_http_deskgate_attachment_t *attachment,
 }
 
 
+/*
+ * What the policies for the call read beyond what is there already.  What
+ * only a shadow reads and cannot be had stays unknown to it.
+ */
+
+static ngx_int_t
+ngx_http_deskgate_find_out(ngx_http_deskgate_ctx_t *ctx, dg_span_t action,
+    dg_call_facts_t *facts)
+{
+    dg_err_t                err;
+    dg_conditions_needs_t   needs, shadow;
+    dg_input_texts_error_t  error;
+
+    if (ngx_http_deskgate_needs(ctx, action, &needs, &shadow) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    if (!needs.texts && !shadow.texts) {
+        return NGX_OK;
+    }
+
+    ngx_memzero(&error, sizeof(dg_input_texts_error_t));
+
+    err = dg_input_texts_read(&ctx->arena, ctx->call.operation,
+                              ctx->inspection, &facts->texts, &error);
+
+    if (err == DG_ERR_MEMORY) {
+        return NGX_ERROR;
+    }
+
+    return err == DG_OK || !needs.texts
+           ? NGX_OK : ngx_http_deskgate_unreadable(ctx, &error);
+}
+
+
+/* What the policies read, and what the shadows read besides. */
+
+static ngx_int_t
+ngx_http_deskgate_needs(ngx_http_deskgate_ctx_t *ctx, dg_span_t action,
+    dg_conditions_needs_t *needs, dg_conditions_needs_t *shadow)
+{
+    ngx_uint_t                      i;
+    dg_conditions_needs_t           one;
+    ngx_http_deskgate_policy_set_t *set;
+
+    ngx_memzero(shadow, sizeof(dg_conditions_needs_t));
+
+    if (dg_conditions_needs(ctx->lcf->policy_set.conditions, action,
+                            ctx->call.operation, &ctx->arena, needs)
+        != DG_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    if (ctx->lcf->shadows == NULL) {
+        return NGX_OK;
+    }
+
+    set = ctx->lcf->shadows->elts;
+
+    for (i = 0; i < ctx->lcf->shadows->nelts; i++) {
+        if (dg_conditions_needs(set[i].conditions, action,
+                                ctx->call.operation, &ctx->arena, &one)
+            != DG_OK)
+        {
+            return NGX_ERROR;
+        }
+
+        shadow->texts = shadow->texts || one.texts;
+    }
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_deskgate_unreadable(ngx_http_deskgate_ctx_t *ctx,
+    dg_input_texts_error_t *error)
+{
+    dg_writer_t  w;
+
+    w = dg_writer(dg_arena_alloc(&ctx->arena, DG_DENIAL_MAX), DG_DENIAL_MAX);
+
+    if (w.data) {
+        dg_input_texts_error_write(&w, error);
+        ctx->message = dg_written(&w);
+    }
+
+    return ngx_http_deskgate_refused(ctx, DG_REFUSE_INPUT_UNREADABLE, NULL);
+}
+
+
 static void
 ngx_http_deskgate_call_facts(ngx_http_request_t *r,
     ngx_http_deskgate_ctx_t *ctx, dg_call_facts_t *facts)
@@ -238,16 +343,30 @@ static ngx_int_t
 ngx_http_deskgate_denied(ngx_http_deskgate_ctx_t *ctx, dg_span_t action,
     const dg_span_t *arns)
 {
+    uint32_t     item;
     dg_span_t    resource;
     dg_writer_t  w;
 
-    resource = ctx->resource_count ? arns[ctx->decision.resource]
-                                   : DG_SPAN("*");
+    item = DG_INSPECT_NO_ITEM;
+    resource = DG_SPAN("*");
+
+    if (ctx->resource_count) {
+        item = ctx->resources[ctx->decision.resource].item;
+        resource = arns[ctx->decision.resource];
+    }
+
+    if (item == DG_INSPECT_NO_ITEM || ctx->inspection->item_count == 1) {
+        item = 0;
+
+    } else {
+        item++;
+    }
 
     w = dg_writer(dg_arena_alloc(&ctx->arena, DG_DENIAL_MAX), DG_DENIAL_MAX);
 
     if (w.data) {
-        dg_denial_write(&w, &ctx->caller, action, resource, &ctx->decision,
+        dg_denial_write(&w, &ctx->caller, action, resource, item,
+                        &ctx->decision,
                         (dg_denial_detail_t) ctx->lcf->denial_detail,
                         dg_span(ctx->request_id, sizeof(ctx->request_id)));
         ctx->message = dg_written(&w);

@@ -8,7 +8,7 @@
 
 #include <stdlib.h>
 
-static char  texts[17][32];
+static char  texts[21][32];
 
 
 static dg_span_t
@@ -35,6 +35,12 @@ is_whole(const dg_caller_t *c, const char *name)
     is_span(c->subject, DG_SPAN("subject"), "%s: subject", name);
     is_span(c->token_id, DG_SPAN("jti"), "%s: token_id", name);
     is_span(c->kid, DG_SPAN("kid"), "%s: kid", name);
+    is_span(c->source_identity, DG_SPAN("who"), "%s: source_identity", name);
+    is_span(c->reason, DG_SPAN("why"), "%s: reason", name);
+    is_span(c->dcv_user, DG_SPAN("desk"), "%s: dcv_user", name);
+    is_int(c->mfa, DG_MFA_PRESENT, "%s: mfa", name);
+    is_int(c->session_policy_count, 1, "%s: session policies", name);
+    is_span(c->session_policies[0], DG_SPAN("cap"), "%s: one", name);
     is_int(c->group_count, 2, "%s: groups", name);
     is_span(c->groups[1], DG_SPAN("group-b"), "%s: a group", name);
     is_int(c->tag_count, 1, "%s: tags", name);
@@ -50,7 +56,7 @@ is_whole(const dg_caller_t *c, const char *name)
 int
 main(void)
 {
-    dg_span_t       groups[2], files[1];
+    dg_span_t       groups[2], files[1], caps[1];
     dg_attribute_t  tag, claim;
     dg_caller_t     caller, empty = { 0 };
     dg_caller_t    *copy, *again;
@@ -59,6 +65,7 @@ main(void)
     groups[0] = text(0, "group-a");
     groups[1] = text(1, "group-b");
     files[0] = text(2, "file");
+    caps[0] = text(19, "cap");
     tag = (dg_attribute_t) { text(3, "tag"), text(4, "tag-value") };
     claim = (dg_attribute_t) { text(5, "claim"), DG_SPAN_EMPTY };
     caller = (dg_caller_t) {
@@ -72,7 +79,10 @@ main(void)
         .issued_at = 5, .expires_at = 7,
         .groups = groups, .group_count = 2, .tags = &tag, .tag_count = 1,
         .claims = &claim, .claim_count = 1,
-        .policy_files = files, .policy_file_count = 1
+        .policy_files = files, .policy_file_count = 1,
+        .source_identity = text(20, "who"), .reason = text(17, "why"),
+        .dcv_user = text(18, "desk"), .mfa = DG_MFA_PRESENT,
+        .session_policies = caps, .session_policy_count = 1
     };
 
     size = dg_caller_size(&caller);
@@ -80,6 +90,7 @@ main(void)
     memset(texts, 'x', sizeof(texts));
     memset(groups, 0, sizeof(groups));
     memset(files, 0, sizeof(files));
+    memset(caps, 0, sizeof(caps));
     memset(&tag, 0, sizeof(tag));
     memset(&claim, 0, sizeof(claim));
     memset(&caller, 0, sizeof(caller));

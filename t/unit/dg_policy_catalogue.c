@@ -140,8 +140,10 @@ test_keys(void)
     KEY("*", "aws:usrname", 1, "did you mean \"aws:username\"");
     KEY("*", "aws:PrincipalTag/team", 0, "");
     KEY("*", "aws:PrincipalTag/", 1, "unknown");
-    KEY("*", "aws:ResourceTag/team", 1, "not known here");
-    KEY("*", "aws:MultiFactorAuthPresent", 1, "not known here");
+    KEY("*", "aws:ResourceTag/team", 1, "not looked up");
+    KEY("desk:ListDesks", "aws:ResourceTag/team", 1, "never be present");
+    KEY("*", "aws:MultiFactorAuthPresent", 0, "");
+    KEY("*", "aws:SourceVpc", 1, "not known here");
     KEY("*", "corp:email", 0, "");
     KEY("*", "other:email", 1, "unknown");
     KEY("desk:CreateDesks", "aws:RequestTag/a", 0, "");
@@ -197,7 +199,8 @@ main(void)
     static dg_span_t              issuers[1];
     const dg_service_t           *services[1];
     dg_diag_t                     diag = { 0, 0, "" };
-    dg_policy_catalogue_source_t  source = { services, 1, issuers, 1, false };
+    dg_policy_catalogue_source_t  source = { services, 1, issuers, 1, false,
+                                             false };
 
     world_init(&w);
 

@@ -181,12 +181,71 @@ test_limits(void)
 }
 
 
+/* What every server has under a name, and the names, each joined by ' '. */
+static void
+gathers(const char *text, const char *name, const char *demanded,
+    const char *names)
+{
+    const dg_requirements_t  *r = NULL;
+    dg_span_t                 list[DG_REQUIREMENTS_TERMS_MAX];
+    dg_diag_t                 diag = { 0, 0, "" };
+    dg_arena_t                arena;
+    char                      out[256];
+    size_t                    n;
+    bool                      is_tag = strncmp(name, "tag:", 4) == 0;
+
+    dg_arena_init(&arena, memory, sizeof(memory));
+    is_int(dg_requirements_parse(&arena, dg_span_cstr(text), &diag, &r),
+           DG_OK, "%s", text);
+
+    for (unsigned pass = 0; pass < 2; pass++) {
+        dg_writer_t  w = dg_writer(out, sizeof(out));
+
+        n = pass ? dg_requirements_names(r, list)
+                 : dg_requirements_demanded(r, is_tag,
+                       dg_span_cstr(strchr(name, ':') + 1), list);
+
+        for (size_t i = 0; i < n; i++) {
+            dg_write_span(&w, list[i]);
+            dg_write_char(&w, ' ');
+        }
+
+        is_text(dg_written(&w), pass ? names : demanded, "%s",
+                pass ? "names" : name);
+    }
+}
+
+
+static void
+test_gathering(void)
+{
+    gathers("", "tag:a", "", "");
+    gathers("tag:a = 'x'", "tag:a", "x ", "tag:a ");
+    gathers("TAG:a = 'x'", "tag:A", "x ", "tag:a ");
+    gathers("tag:a = 'x'", "server:a", "", "tag:a ");
+    gathers("(tag:a = 'x') and (tag:'b' = 'y' and server:c > 1)", "tag:b",
+            "y ", "tag:a tag:b server:c ");
+    gathers("tag:a = 'x' or tag:a = 'x'", "tag:a", "", "tag:a tag:a ");
+    gathers("not tag:a = 'x'", "tag:a", "", "tag:a ");
+    gathers("tag:a != 'x' and tag:a := 'x' and tag:a >= 'x'", "tag:a", "",
+            "tag:a tag:a tag:a ");
+    gathers("tag:a = 1 and server:b = 1", "tag:a", "", "tag:a server:b ");
+    gathers("tag:a = 1 and server:b = 1", "server:b", "1 ",
+            "tag:a server:b ");
+    gathers("tag:a = 'x' and tag:a = 'y'", "tag:a", "x y ", "tag:a tag:a ");
+    gathers("tag:a = 'x' and (tag:a = 'y' or tag:b = 'z')", "tag:a", "x ",
+            "tag:a tag:a tag:b ");
+}
+
+
 int
 main(void)
 {
     test_meaning();
     test_syntax();
     test_limits();
+
+    test_gathering();
 
     return done_testing();
 }
