@@ -17,6 +17,7 @@ static uint8_t               buffer[DG_DENIAL_MAX];
 static dg_caller_t           caller;
 static dg_policy_decision_t  decision;
 static dg_span_t             resource;
+static unsigned              item;
 
 
 static dg_span_t
@@ -25,7 +26,7 @@ told(dg_denial_detail_t detail)
     dg_writer_t  w = dg_writer(buffer, sizeof(buffer));
 
     dg_denial_write(&w, &caller, DG_SPAN("workspaces:RebootWorkspaces"),
-                    resource, &decision, detail, DG_SPAN(ID));
+                    resource, item, &decision, detail, DG_SPAN(ID));
     ok(!w.overflow, "fits");
 
     return dg_written(&w);
@@ -54,6 +55,11 @@ test_levels(void)
 
     is_text(told(DG_DENIAL_OFF),
             USER "arn:aws:workspaces:r:1:workspace/ws-1" END, "off");
+    item = 12;
+    is_text(told(DG_DENIAL_OFF),
+            USER "arn:aws:workspaces:r:1:workspace/ws-1 (item 12)" END,
+            "one of several items");
+    item = 0;
     is_text(told(DG_DENIAL_REASON),
             USER "arn:aws:workspaces:r:1:workspace/ws-1 with an explicit "
             "deny in an identity-based policy" END, "reason");

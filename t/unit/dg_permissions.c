@@ -72,7 +72,9 @@ gives(const char *text, const char *features, const char *shared,
     (void) snprintf(whole, sizeof(whole), "%s%s",
                     strchr(text, '[') ? "" : "[permissions]\n", text);
 
-    if (!ok(parse(dg_span_cstr(whole), &diag) == DG_OK, "read: %s", shown(text))) {
+    if (!ok(parse(dg_span_cstr(whole), &diag) == DG_OK, "read: %s",
+            shown(text)))
+    {
         printf("# line %u: %s\n", diag.line, diag.text);
         return;
     }

@@ -1,0 +1,293 @@
+#!/usr/bin/perl
+
+# Policies on the items of batch calls at the running gateway: permissions
+# files, Requirements, what a call creates; a refusal names the item.
+
+use warnings;
+use strict;
+
+use FindBin;
+use lib "$FindBin::Bin/lib";
+use JSON::PP;
+use MIME::Base64;
+use Test::More;
+
+use Deskgate;
+use Deskgate::Gateway;
+
+my $t = Deskgate->new();
+my $dir = $t->testdir;
+my ($next, $servers, %ports) = (8110, '');
+
+# a server for each set of statements
+location(owner => grant('dcv-session-manager:*'),
+    deny('CreateSessions', StringNotEquals =>
+        { 'dcv:Owner' => '${aws:username}' }));
+location(sharing => grant('dcv-session-manager:*'),
+    deny(['CreateSessions', 'UpdateSessionPermissions'],
+        'ForAnyValue:StringEquals' =>
+        { 'dcv:SharedFeatures' => ['clipboard-copy', 'printer'] }),
+    deny(['CreateSessions', 'UpdateSessionPermissions'],
+        Null => { 'dcv:PermissionImports' => 'false' }));
+location(servers => grant('dcv-session-manager:*'),
+    deny('CreateSessions', StringNotEquals =>
+        { 'dcv:RequiredTag/tenant' => 'acme' }));
+location(connect => grant('dcv-session-manager:GetSessionConnectionData',
+    StringEquals => { 'dcv:User' => '${aws:username}' }));
+location(ids => grant(['dcv-session-manager:DeleteSessions',
+        'workspaces:TerminateWorkspaces'], undef,
+    ['arn:aws:dcv-session-manager:*:*:session/mine-*',
+     'arn:aws:workspaces:*:*:workspace/ws-aaaaaaaa*']));
+location(desktops => grant('workspaces:CreateWorkspaces', undef),
+    deny('workspaces:CreateWorkspaces', StringNotEquals =>
+        { 'workspaces:DirectoryId' => 'd-9067012345' }));
+location(nothing => grant('dcv-session-manager:*'));
+
+Deskgate::Gateway::configure($t, http => $servers);
+
+my ($aws, $broker) = Deskgate::Gateway::upstreams($t);
+
+$t->run();
+
+
+# what a call creates is what it asks for
+
+allowed(owner => 'sessions for the caller', create({}, {}));
+is(denied(owner => 'a session for another', create({}, { Owner => 'bob' })),
+    'item 2', 'the item is told');
+is(denied(owner => 'the first of two', create({ Owner => 'bob' }, {})),
+    'item 1', 'the item is told');
+is(denied(owner => 'the only one', create({ Owner => 'bob' })), undef,
+    'one alone has no number');
+allowed(desktops => 'desktops of the directory', workspaces =>
+    'CreateWorkspaces', { Workspaces => [(desktop('d-9067012345')) x 2] });
+is(denied(desktops => 'one of another', workspaces => 'CreateWorkspaces',
+    { Workspaces => [desktop('d-9067012345'), desktop('d-9067099999')] }),
+    'item 2', 'the item is told');
+
+
+# ids
+
+allowed(ids => 'sessions by id', delete_sessions('mine-1', 'mine-2'));
+is(denied(ids => 'one of another', delete_sessions('mine-1', 'his-1')),
+    'item 2', 'the item is told');
+allowed(ids => 'desktops by id', terminate('ws-aaaaaaaa1', 'ws-aaaaaaaa2'));
+is(denied(ids => 'one of another', terminate('ws-aaaaaaaa1', 'ws-bbbbbbbb1',
+    'ws-aaaaaaaa2')), 'item 2', 'the item is told');
+
+
+# permissions files
+
+allowed(sharing => 'no file', create({}, {}));
+allowed(sharing => 'a file for the owner',
+    create(file("[permissions]\n%owner% allow builtin")));
+allowed(sharing => 'a shared display',
+    create(file("[permissions]\nbob allow display mouse")));
+is(denied(sharing => 'a shared printer', create({},
+    file("[permissions]\nbob allow display printer"))), 'item 2',
+    'the item is told');
+denied(sharing => 'everything shared', create(
+    file("[permissions]\n%any% allow builtin")));
+denied(sharing => 'shared by an alias', create(
+    file("[aliases]\na=b\nb=clipboard-copy\n[permissions]\nbob allow a")));
+denied(sharing => 'an alias that is not there', create(
+    file("[permissions]\nbob allow clipboard-management")));
+denied(sharing => 'an import', create(file("#import /tmp/all\n")));
+denied(sharing => 'shared later', update(
+    "[permissions]\nbob allow printer"));
+allowed(sharing => 'less shared later', update(
+    "[permissions]\nbob allow display"));
+denied(sharing => 'by the name that the guide misspells', create({
+    PermissionFile => encode_base64("[permissions]\nbob allow printer", '')
+    }));
+
+my $before = $broker->count;
+
+foreach my $text ("bob allow display", "[permissions]\nbob may printer",
+    "[permissions]\nbob allow Printer", "[permissions]\rbob allow printer")
+{
+    unreadable(sharing => qr/'PermissionsFile' of item 2 cannot be read: line /,
+        create({}, file($text)));
+}
+
+unreadable(sharing => qr/'PermissionsFile' of item 1 cannot be read: not Base/,
+    create({ PermissionsFile => 'W3Blcm1' }));
+is($broker->count, $before, 'nothing of it is sent');
+allowed(nothing => 'which nobody reads', create(file("bob allow display")));
+
+
+# Requirements
+
+allowed(servers => 'servers of the tenant', create(
+    needs("tag:tenant = 'acme' and server:Host.Os.Family = 'linux'"),
+    needs("(tag:tenant = 'acme')")));
+is(denied(servers => 'any server', create(needs("tag:tenant = 'acme'"), {})),
+    'item 2', 'the item is told');
+denied(servers => 'servers of another', create(
+    needs("tag:tenant = 'other'")));
+denied(servers => 'one or the other', create(
+    needs("tag:tenant = 'acme' or tag:tenant = 'other'")));
+denied(servers => 'not the other', create(
+    needs("not tag:tenant = 'other'")));
+
+
+# for whom
+
+allowed(connect => 'connects as himself', connection('s-1', 'alice'));
+denied(connect => 'connects as another', connection('s-1', 'bob'));
+denied(connect => 'a name that begins like his', connection('s-1', 'alicex'));
+
+
+# facts of resources are not what the caller writes
+
+foreach my $key ('dcv:Owner', 'dcv:SessionType', 'dcv:ServerTag/tenant') {
+    mistake(grant('dcv-session-manager:DeleteSessions',
+        StringEquals => { $key => 'alice' }), qr/fact of the resource/);
+}
+
+mistake(grant('workspaces:RebootWorkspaces',
+    StringEquals => { 'aws:ResourceTag/team' => 'blue' }),
+    qr/fact of the resource/);
+mistake(grant('dcv-session-manager:*',
+    StringEquals => { 'dcv:Owner' => 'alice' }), qr/fact of the resource/);
+mistake(grant('dcv-session-manager:CreateSessions',
+    StringEquals => { 'dcv:ServerTag/a' => 'b' }), qr/never be present/);
+mistake(grant('dcv-session-manager:DescribeServers',
+    'ForAnyValue:StringEquals' => { 'dcv:SharedFeatures' => 'printer' }),
+    qr/never be present/);
+
+$t->finish;
+
+
+sub location {
+    my ($name, @statements) = @_;
+
+    $ports{$name} = $next++;
+    $t->write_file("$name.json", Deskgate::Gateway::policy_text(@statements));
+    $servers .= "server { listen 127.0.0.1:$ports{$name};"
+        . ' server_name localhost; location = /_token { internal;'
+        . ' proxy_pass http://broker/oauth2/token; } location / {'
+        . gateway_location(location => 'deskgate_replay off;',
+            policy => "deskgate_policy %%TESTDIR%%/$name.json;")
+        . "} }\n";
+}
+
+
+sub statement {
+    my ($effect, $actions, $condition, $resource) = @_;
+
+    return { Effect => $effect, Principal => '*', Resource => $resource || '*',
+        Action => [map { /:/ ? $_ : "dcv-session-manager:$_" }
+            ref $actions ? @$actions : $actions],
+        $condition ? (Condition => $condition) : () };
+}
+
+
+sub grant {
+    my ($actions, @condition) = @_;
+    my $resource = ref $condition[-1] eq 'ARRAY' ? pop @condition : undef;
+
+    return statement('Allow', $actions,
+        defined $condition[0] ? {@condition} : undef, $resource);
+}
+
+
+sub deny { my $actions = shift; return statement('Deny', $actions, {@_}) }
+
+
+sub create {
+    return ('dcv-session-manager' => 'CreateSessions', [map { {
+        Name => 'a', Owner => 'alice', Type => 'VIRTUAL', %$_ } } @_]);
+}
+
+
+sub file { return { PermissionsFile => encode_base64($_[0], '') } }
+
+sub needs { return { Requirements => $_[0] } }
+
+
+sub update {
+    return ('dcv-session-manager' => 'UpdateSessionPermissions', [
+        { SessionId => 's-1', Owner => 'alice', %{file(@_)} }],
+        method => 'PUT', target => '/sessionPermissions');
+}
+
+
+sub delete_sessions {
+    return ('dcv-session-manager' => 'DeleteSessions', [map { {
+        SessionId => $_, Owner => 'alice' } } @_]);
+}
+
+
+sub terminate {
+    return (workspaces => 'TerminateWorkspaces', {
+        TerminateWorkspaceRequests => [map { { WorkspaceId => $_ } } @_] });
+}
+
+
+sub desktop {
+    return { DirectoryId => $_[0], UserName => 'ann', BundleId =>
+        'wsb-12345678' };
+}
+
+
+sub connection {
+    my ($session, $user) = @_;
+
+    return ('dcv-session-manager' => 'GetSessionConnectionData', '',
+        method => 'GET', target => "/sessionConnectionData/$session/$user");
+}
+
+
+sub ask {
+    my ($place, @call) = @_;
+
+    return call(@call, port => $ports{$place});
+}
+
+
+sub allowed {
+    my ($place, $name, @call) = @_;
+
+    my $answer = ask($place, @call);
+
+    is(refusal_of($t, $answer), 'allowed', "$name: allowed")
+        or diag($answer->{body});
+}
+
+
+# The item that the message names
+sub denied {
+    my ($place, $name, @call) = @_;
+
+    my $answer = ask($place, @call);
+
+    like(refusal_of($t, $answer), qr/^denied_/, "$name: denied")
+        or diag($answer->{body});
+
+    return $answer->{body} =~ /on resource: \S+ \((item \d+)\)/ ? $1 : undef;
+}
+
+
+sub unreadable {
+    my ($place, $says, @call) = @_;
+
+    my $answer = ask($place, @call);
+
+    is(refusal_of($t, $answer), 'input_unreadable', 'unreadable');
+    is($answer->{status}, 400, 'status');
+    like($answer->{body}, $says, 'says where');
+}
+
+
+sub mistake {
+    my ($statement, $says) = @_;
+
+    $t->write_file('bad.json', Deskgate::Gateway::policy_text($statement));
+
+    my ($fine, $text) = $t->check_config(Deskgate::Gateway::text(
+        policy => 'deskgate_policy %%TESTDIR%%/bad.json;'));
+
+    ok(!$fine, 'a policy is refused');
+    like($text, $says, 'and says why');
+}
