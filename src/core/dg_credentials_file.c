@@ -10,13 +10,11 @@
 
 #include "dg_crypto.h"
 #include "dg_json.h"
-#include "dg_text.h"
 #include "dg_time.h"
 #include "dg_wiped_arena.h"
 
 #define CREDENTIALS_CHUNK   4096
 #define CREDENTIALS_MEMORY  (4 * 1024 * 1024)
-#define CREDENTIALS_ID_MIN  4
 
 enum {
     FIELD_ID,
@@ -78,24 +76,17 @@ check_found(const found_t *f, dg_credentials_t *c, dg_diag_t *diag)
     dg_span_t  secret = f->text[FIELD_SECRET];
     dg_span_t  token = f->text[FIELD_TOKEN];
 
-    if (!dg_text_has_length(id, CREDENTIALS_ID_MIN, DG_CREDENTIALS_ID)
-        || !dg_text_consists_of(id, "_"))
-    {
+    if (!dg_credentials_id_fits(id)) {
         return refuse(f, FIELD_ID, diag, "the access key id must be 4 to 128 "
                       "letters and digits");
     }
 
-    if (!dg_text_has_length(secret, 1, DG_CREDENTIALS_SECRET)
-        || !dg_text_is_graphic(secret))
-    {
+    if (!dg_credentials_secret_fits(secret)) {
         return refuse(f, FIELD_SECRET, diag, "the secret access key must be "
                       "1 to 256 printable ASCII characters without blanks");
     }
 
-    if (f->line[FIELD_TOKEN] != 0
-        && (!dg_text_has_length(token, 1, DG_CREDENTIALS_TOKEN)
-            || !dg_text_is_graphic(token)))
-    {
+    if (f->line[FIELD_TOKEN] != 0 && !dg_credentials_token_fits(token)) {
         return refuse(f, FIELD_TOKEN, diag, "the session token must be 1 to "
                       "16384 printable ASCII characters without blanks, or "
                       "be left out");
@@ -464,14 +455,4 @@ dg_credentials_file_parse(dg_arena_t *arena, dg_span_t text,
     }
 
     return parse_profile(arena, text, profile, credentials, diag);
-}
-
-
-void
-dg_credentials_wipe(dg_credentials_t *credentials)
-{
-    dg_wipe_span(&credentials->access_key_id);
-    dg_wipe_span(&credentials->secret_access_key);
-    dg_wipe_span(&credentials->session_token);
-    credentials->expires_at = 0;
 }

@@ -21,9 +21,6 @@
 #include "dg_err.h"
 
 #define DG_CREDENTIALS_TEXT    (1024 * 1024)  /* bytes of a file */
-#define DG_CREDENTIALS_ID       128           /* bytes of an access key id */
-#define DG_CREDENTIALS_SECRET   256
-#define DG_CREDENTIALS_TOKEN  16384           /* of a session token */
 
 
 /*
@@ -38,8 +35,5 @@
 DG_MUST_USE dg_err_t dg_credentials_file_parse(dg_arena_t *arena,
     dg_span_t text, dg_span_t profile, dg_credentials_t *credentials,
     dg_diag_t *diag);
-
-/* Wipes what dg_credentials_file_parse copied. */
-void dg_credentials_wipe(dg_credentials_t *credentials);
 
 #endif
