@@ -350,3 +350,11 @@ dg_answer_read(dg_arena_t *arena, const dg_call_t *call,
 
     return read_elements(arena, call, source, out);
 }
+
+
+bool
+dg_answer_says_expired(const dg_answer_t *answer)
+{
+    return dg_span_equal(answer->error_code, DG_SPAN("ExpiredTokenException"))
+           || dg_span_equal(answer->error_code, DG_SPAN("ExpiredToken"));
+}

@@ -44,4 +44,10 @@ typedef struct {
 DG_MUST_USE dg_err_t dg_answer_read(dg_arena_t *arena, const dg_call_t *call,
     const dg_answer_source_t *source, dg_answer_t *out);
 
+/*
+ * Whether it refuses temporary credentials that have expired, so that the
+ * call was not executed.
+ */
+bool dg_answer_says_expired(const dg_answer_t *answer);
+
 #endif

@@ -326,6 +326,18 @@ static const dg_refusal_info_t  refusals[DG_REFUSAL_COUNT] = {
         "The gateway has no valid credentials to sign with; the error log "
         "and deskgate_status say why."
     },
+    [DG_REFUSE_ROLE_NONE] = {
+        "role_none", "AccessDeniedException", 403,
+        "No role rule of the gateway fits this caller.",
+        "Add a rule for the caller to the deskgate_credentials block; a role "
+        "that was asked for by name must be among those that fit."
+    },
+    [DG_REFUSE_ROLE_DENIED] = {
+        "role_denied", "AccessDeniedException", 403,
+        "STS does not let the gateway use the role for this caller.",
+        "The error log has STS's code and message: look at the role's trust "
+        "policy, the external id and the token's audience."
+    },
     [DG_REFUSE_BROKER_TOKEN_UNAVAILABLE] = {
         "broker_token_unavailable", UNAVAILABLE, 503, TEXT_AWAY,
         "The broker's token endpoint gave no token; check client_id, secret "

@@ -83,6 +83,8 @@ typedef enum {
 
     /* translate, intend, sign */
     DG_REFUSE_CREDENTIALS_UNAVAILABLE,
+    DG_REFUSE_ROLE_NONE,               /* no rule fits the caller */
+    DG_REFUSE_ROLE_DENIED,             /* STS does not give it */
     DG_REFUSE_BROKER_TOKEN_UNAVAILABLE,
     DG_REFUSE_ZONE_FULL,
     DG_REFUSE_TRAIL_FAILING,

@@ -212,6 +212,86 @@ dg_sts_write(dg_writer_t *w, const dg_sts_request_t *r)
 
 
 static dg_err_t
+sign(dg_signing_keys_t *keys, dg_crypto_t *crypto, dg_arena_t *arena,
+    const dg_request_t *request, dg_span_t region, dg_span_t body,
+    const dg_credentials_t *credentials, int64_t now, dg_span_t *value)
+{
+    char              hash[DG_SHA256_HEX_SIZE];
+    dg_err_t          err;
+    dg_writer_t       w = dg_writer(dg_arena_alloc(arena, DG_SIGV4_VALUE_MAX),
+                                    DG_SIGV4_VALUE_MAX);
+    dg_sigv4_scope_t  scope = { region, DG_SPAN("sts"),
+                                DG_SIGV4_PATH_NORMALIZED };
+
+    if (w.data == NULL) {
+        return DG_ERR_MEMORY;
+    }
+
+    err = dg_sha256_hex(crypto, body, hash);
+
+    if (err == DG_OK) {
+        err = dg_sigv4_sign(keys, request, dg_span(hash, sizeof(hash)),
+                            &scope, credentials, now, &w, NULL);
+    }
+
+    *value = dg_written(&w);
+    return err;
+}
+
+
+dg_err_t
+dg_sts_headers(dg_signing_keys_t *keys, dg_crypto_t *crypto,
+    dg_arena_t *arena, dg_span_t host, dg_span_t region, dg_span_t body,
+    const dg_credentials_t *credentials, int64_t now,
+    dg_header_t headers[DG_STS_HEADERS_MAX], size_t *count)
+{
+    size_t        n = 0;
+    dg_err_t      err;
+    dg_header_t   all[DG_STS_HEADERS_MAX + 1];
+    dg_writer_t   date = dg_writer(dg_arena_alloc(arena, DG_TIME_AMZ_SIZE),
+                                   DG_TIME_AMZ_SIZE);
+    dg_request_t  request = {
+        .method = DG_SPAN("POST"), .target = DG_SPAN("/"), .headers = all
+    };
+
+    if (date.data == NULL) {
+        return DG_ERR_MEMORY;
+    }
+
+    all[n++] = (dg_header_t) { DG_SPAN("Content-Type"),
+        DG_SPAN("application/x-www-form-urlencoded; charset=utf-8") };
+    all[n++] = (dg_header_t) { DG_SPAN("Accept"), DG_SPAN("text/xml") };
+
+    if (credentials != NULL) {
+        dg_time_write_amz(&date, now);
+        all[n++] = (dg_header_t) { DG_SPAN("X-Amz-Date"),
+                                   dg_written(&date) };
+
+        if (credentials->session_token.len) {
+            all[n++] = (dg_header_t) { DG_SPAN("X-Amz-Security-Token"),
+                                       credentials->session_token };
+        }
+
+        all[n] = (dg_header_t) { DG_SPAN("Host"), host };
+        request.header_count = n + 1;
+
+        err = sign(keys, crypto, arena, &request, region, body, credentials,
+                   now, &all[n].value);
+        if (err != DG_OK) {
+            return err;
+        }
+
+        all[n++].name = DG_SPAN("Authorization");
+    }
+
+    memcpy(headers, all, n * sizeof(dg_header_t));
+    *count = n;
+
+    return DG_OK;
+}
+
+
+static dg_err_t
 read_expiration(dg_span_t text, int64_t *seconds)
 {
     size_t    dot;
@@ -410,4 +490,24 @@ dg_sts_parse(dg_arena_t *arena, dg_span_t answer, dg_sts_action_t action,
     }
 
     return err == DG_OK ? take(&found, action, reply, diag) : err;
+}
+
+
+bool
+dg_sts_is_denial(const dg_sts_reply_t *reply)
+{
+    static const char *const  codes[] = {
+        "AccessDenied", "AccessDeniedException", "IDPRejectedClaim",
+        "InvalidIdentityToken", "ExpiredTokenException",
+        "MalformedPolicyDocument", "PackedPolicyTooLarge",
+        "ValidationError"
+    };
+
+    for (size_t i = 0; i < sizeof(codes) / sizeof(codes[0]); i++) {
+        if (dg_span_equal(reply->error_code, dg_span_cstr(codes[i]))) {
+            return true;
+        }
+    }
+
+    return false;
 }

@@ -13,7 +13,7 @@
 #include "dg_arena.h"
 #include "dg_caller.h"
 #include "dg_credentials.h"
-#include "dg_err.h"
+#include "dg_sigv4.h"
 
 #define DG_STS_TAGS_MAX         50
 #define DG_STS_TAG_KEY_MAX     128
@@ -31,6 +31,7 @@
 #define DG_STS_DURATION_MAX  43200
 #define DG_STS_CHAINED_MAX    3600   /* a role that assumes a role */
 #define DG_STS_REPLY_TEXT   131072   /* bytes of an answer */
+#define DG_STS_HEADERS_MAX       5
 
 typedef enum {
     DG_STS_ASSUME_ROLE,
@@ -75,6 +76,16 @@ size_t dg_sts_size(const dg_sts_request_t *request);
 void dg_sts_write(dg_writer_t *w, const dg_sts_request_t *request);
 
 /*
+ * The headers of a POST of that body to the path "/" of `host`, Host not
+ * among them: *count of at most DG_STS_HEADERS_MAX, in the arena.  With
+ * credentials it is signed for the region.  Errors of dg_sigv4_sign().
+ */
+DG_MUST_USE dg_err_t dg_sts_headers(dg_signing_keys_t *keys,
+    dg_crypto_t *crypto, dg_arena_t *arena, dg_span_t host, dg_span_t region,
+    dg_span_t body, const dg_credentials_t *credentials, int64_t now,
+    dg_header_t headers[DG_STS_HEADERS_MAX], size_t *count);
+
+/*
  * An answer in XML or JSON, of any status; it holds secrets, which lie in the
  * arena then.  Success must have what the action gives: credentials that fit
  * and expire, or arn, user id and account.  An error must have its code.
@@ -85,5 +96,11 @@ void dg_sts_write(dg_writer_t *w, const dg_sts_request_t *request);
  */
 DG_MUST_USE dg_err_t dg_sts_parse(dg_arena_t *arena, dg_span_t answer,
     dg_sts_action_t action, dg_sts_reply_t *reply, dg_diag_t *diag);
+
+/*
+ * Whether an error is about the role and the caller, and not about STS or
+ * the gateway's own credentials: trying again soon would not help.
+ */
+bool dg_sts_is_denial(const dg_sts_reply_t *reply);
 
 #endif

@@ -39,10 +39,13 @@
 #include "core/dg_sigv4.h"
 #include "core/dg_sigv4_strip.h"
 #include "core/dg_throttle.h"
+#include "core/dg_role.h"
+#include "core/dg_sts.h"
 #include "core/dg_time.h"
 #include "core/dg_token_cache.h"
-#include "core/dg_trail.h"
 #include "core/dg_token_reply.h"
+#include "core/dg_trail.h"
+#include "core/dg_wiped_arena.h"
 #include "core/dg_zone.h"
 
 
@@ -97,11 +100,27 @@ typedef struct {
     unsigned                        jwks_set:1;
 } ngx_http_deskgate_issuer_t;
 
-typedef struct {
+typedef struct ngx_http_deskgate_ctx_s  ngx_http_deskgate_ctx_t;
+typedef struct ngx_http_deskgate_credentials_s
+    ngx_http_deskgate_credentials_t;
+
+/* As ngx_http_deskgate_provide() */
+typedef ngx_int_t (*ngx_http_deskgate_provide_pt)(ngx_http_request_t *r,
+    ngx_http_deskgate_ctx_t *ctx, ngx_http_deskgate_credentials_t *c,
+    dg_credentials_t *out);
+
+struct ngx_http_deskgate_credentials_s {
     ngx_str_t                       name;
-    dg_credentials_t                credentials;
-    unsigned                        provider_set:1;
-} ngx_http_deskgate_credentials_t;
+    const char                     *provider;    /* NULL: none yet */
+    ngx_http_deskgate_provide_pt    provide;
+    dg_credentials_t                credentials; /* static */
+    ngx_str_t                       sts;         /* internal location */
+    ngx_str_t                       sts_host;
+    ngx_str_t                       sts_region;
+    ngx_http_deskgate_credentials_t *source;     /* signs for STS */
+    dg_sts_request_t                role;        /* the gateway's own */
+    ngx_array_t                     rules;       /* of dg_role_rule_t */
+};
 
 typedef struct {
     ngx_str_t                       name;
@@ -266,8 +285,6 @@ typedef struct {
     ngx_str_t                       value;
 } ngx_http_deskgate_header_t;
 
-typedef struct ngx_http_deskgate_ctx_s  ngx_http_deskgate_ctx_t;
-
 typedef struct ngx_http_deskgate_fetch_s  ngx_http_deskgate_fetch_t;
 
 typedef ngx_int_t (*ngx_http_deskgate_fetched_pt)(ngx_http_request_t *r,
@@ -426,6 +443,8 @@ struct ngx_http_deskgate_ctx_s {
 
     ngx_str_t                       host;        /* what Host shall be */
     ngx_str_t                       injected;    /* "Bearer " and token */
+    dg_credentials_t                credentials; /* that it is signed with */
+    const dg_role_rule_t           *rule;        /* that they are by */
     ngx_http_deskgate_flight_t     *token;       /* of the broker */
     ngx_http_deskgate_flight_t     *flights;
     ngx_http_deskgate_sent_t        sent;
@@ -573,6 +592,21 @@ ngx_int_t ngx_http_deskgate_fly(ngx_http_request_t *r,
 void ngx_http_deskgate_flight_drop(ngx_http_deskgate_flight_t *flight);
 void ngx_http_deskgate_flights_end(ngx_http_deskgate_ctx_t *ctx);
 
+/* credentials: NGX_OK gives *out, else as ngx_http_deskgate_fly() */
+ngx_int_t ngx_http_deskgate_provide(ngx_http_request_t *r,
+    ngx_http_deskgate_ctx_t *ctx, ngx_http_deskgate_credentials_t *c,
+    dg_credentials_t *out);
+ngx_int_t ngx_http_deskgate_provide_static(ngx_http_request_t *r,
+    ngx_http_deskgate_ctx_t *ctx, ngx_http_deskgate_credentials_t *c,
+    dg_credentials_t *out);
+ngx_int_t ngx_http_deskgate_provide_role(ngx_http_request_t *r,
+    ngx_http_deskgate_ctx_t *ctx, ngx_http_deskgate_credentials_t *c,
+    dg_credentials_t *out);
+ngx_int_t ngx_http_deskgate_provide_by_rule(ngx_http_request_t *r,
+    ngx_http_deskgate_ctx_t *ctx, ngx_http_deskgate_credentials_t *c,
+    dg_credentials_t *out);
+ngx_uint_t ngx_http_deskgate_credentials_drop(ngx_http_deskgate_ctx_t *ctx);
+
 /* broker */
 ngx_int_t ngx_http_deskgate_broker_token(ngx_http_request_t *r,
     ngx_http_deskgate_ctx_t *ctx);
@@ -613,6 +647,8 @@ ngx_int_t ngx_http_deskgate_connect_body(ngx_http_request_t *r,
 ngx_int_t ngx_http_deskgate_swallow(ngx_http_request_t *r, ngx_chain_t *in);
 
 /* record, trail */
+ngx_int_t ngx_http_deskgate_answer(ngx_http_request_t *r,
+    ngx_http_deskgate_ctx_t *ctx, dg_answer_t *answer);
 ngx_int_t ngx_http_deskgate_log_handler(ngx_http_request_t *r);
 ngx_int_t ngx_http_deskgate_trail_init_worker(ngx_cycle_t *cycle,
     ngx_http_deskgate_main_conf_t *mcf);

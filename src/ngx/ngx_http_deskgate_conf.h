@@ -35,6 +35,20 @@ void *ngx_http_deskgate_conf_named_object(ngx_conf_t *cf,
 ngx_int_t ngx_http_deskgate_conf_spans(ngx_conf_t *cf, ngx_array_t *array,
     ngx_str_t *value, ngx_uint_t count);
 
+/* Lines of deskgate_credentials that are about roles. */
+char *ngx_http_deskgate_conf_sts(ngx_conf_t *cf, ngx_str_t *value,
+    ngx_uint_t count, void *object);
+char *ngx_http_deskgate_conf_source(ngx_conf_t *cf, ngx_str_t *value,
+    ngx_uint_t count, void *object);
+char *ngx_http_deskgate_conf_rule(ngx_conf_t *cf, ngx_str_t *value,
+    ngx_uint_t count, void *object);
+char *ngx_http_deskgate_conf_caller_web_identity(ngx_conf_t *cf,
+    ngx_str_t *value, ngx_uint_t count, void *object);
+char *ngx_http_deskgate_conf_assume_role(ngx_conf_t *cf, ngx_str_t *value,
+    ngx_uint_t count, void *object);
+char *ngx_http_deskgate_finish_roles(ngx_conf_t *cf,
+    ngx_http_deskgate_credentials_t *c);
+
 /* What conf_finish() does, part by part, when all levels are merged. */
 ngx_int_t ngx_http_deskgate_finish_identity(ngx_conf_t *cf,
     ngx_http_deskgate_loc_conf_t *lcf);

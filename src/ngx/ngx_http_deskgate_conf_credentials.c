@@ -82,7 +82,7 @@ ngx_http_deskgate_credentials_static(ngx_conf_t *cf, ngx_str_t *value,
     ngx_http_deskgate_main_conf_t    *mcf;
     ngx_http_deskgate_credentials_t  *credentials = object;
 
-    if (credentials->provider_set) {
+    if (credentials->provider) {
         return "is a second provider; one is enough";
     }
 
@@ -127,7 +127,8 @@ ngx_http_deskgate_credentials_static(ngx_conf_t *cf, ngx_str_t *value,
     }
 
     dg_wipe((void *) text.data, text.len);
-    credentials->provider_set = 1;
+    credentials->provider = "static";
+    credentials->provide = ngx_http_deskgate_provide_static;
 
     return NGX_CONF_OK;
 }
@@ -137,6 +138,12 @@ static const ngx_http_deskgate_line_t
     ngx_http_deskgate_credentials_lines[] =
 {
     { ngx_string("static"), 1, 2, ngx_http_deskgate_credentials_static },
+    { ngx_string("assume_role"), 1, 9, ngx_http_deskgate_conf_assume_role },
+    { ngx_string("caller_web_identity"), 2, 9,
+      ngx_http_deskgate_conf_caller_web_identity },
+    { ngx_string("sts"), 1, 3, ngx_http_deskgate_conf_sts },
+    { ngx_string("source"), 1, 1, ngx_http_deskgate_conf_source },
+    { ngx_string("rule"), 3, 40, ngx_http_deskgate_conf_rule },
     { ngx_null_string, 0, 0, NULL }
 };
 
@@ -158,11 +165,16 @@ ngx_http_deskgate_conf_credentials(ngx_conf_t *cf, ngx_command_t *cmd,
     rv = ngx_http_deskgate_conf_block(cf, ngx_http_deskgate_credentials_lines,
                                       credentials);
 
-    if (rv == NGX_CONF_OK && !credentials->provider_set) {
-        return "names no provider: add \"static file=PATH;\"";
+    if (rv != NGX_CONF_OK) {
+        return rv;
     }
 
-    return rv;
+    if (credentials->provider == NULL) {
+        return "names no provider: add \"static file=PATH;\", a role or "
+               "rules";
+    }
+
+    return ngx_http_deskgate_finish_roles(cf, credentials);
 }
 
 

@@ -1,10 +1,11 @@
 /*
  * Copyright (C) the deskgate authors
  *
- * A broker's 401 proves that it did not execute the call.  It is held, the
- * token renewed as for any other call, and the call sent once more; whatever
- * comes then is the answer.  If there is no other token the held answer goes
- * out as it came.
+ * A broker's 401 proves that it did not execute the call, and so does an AWS
+ * service's word that temporary credentials have expired.  It is held, the
+ * token or the credentials renewed as for any other call, and the call sent
+ * once more; whatever comes then is the answer.  If there are no others the
+ * held answer goes out as it came.
  *
  * Nothing of the first answer has left, and nginx has finished with its
  * upstream when the last of it is here: so the content handler simply runs
@@ -15,6 +16,11 @@
 
 
 static ngx_int_t ngx_http_deskgate_hold_end(ngx_http_request_t *r,
+    ngx_http_deskgate_ctx_t *ctx);
+static ngx_uint_t ngx_http_deskgate_may_renew(ngx_http_deskgate_ctx_t *ctx);
+static ngx_int_t ngx_http_deskgate_renew(ngx_http_request_t *r,
+    ngx_http_deskgate_ctx_t *ctx);
+static const ngx_str_t *ngx_http_deskgate_renewed(
     ngx_http_deskgate_ctx_t *ctx);
 static void ngx_http_deskgate_hold_wake(ngx_event_t *ev);
 static ngx_int_t ngx_http_deskgate_hold_release(ngx_http_request_t *r,
@@ -29,10 +35,9 @@ static ngx_int_t ngx_http_deskgate_resend_prepare(ngx_http_request_t *r,
 ngx_uint_t
 ngx_http_deskgate_hold(ngx_http_request_t *r, ngx_http_deskgate_ctx_t *ctx)
 {
-    if (ctx->status != NGX_HTTP_UNAUTHORIZED
-        || ctx->observing || ctx->resent
-        || !ctx->has_sent || !ctx->call.service->is_broker
-        || ctx->capture == NULL || r->content_handler == NULL)
+    if (ctx->observing || ctx->resent || !ctx->has_sent
+        || ctx->capture == NULL || r->content_handler == NULL
+        || !ngx_http_deskgate_may_renew(ctx))
     {
         return 0;
     }
@@ -40,6 +45,22 @@ ngx_http_deskgate_hold(ngx_http_request_t *r, ngx_http_deskgate_ctx_t *ctx)
     ctx->holding = 1;
 
     return 1;
+}
+
+
+/* What an AWS service means with its status is told in the body. */
+
+static ngx_uint_t
+ngx_http_deskgate_may_renew(ngx_http_deskgate_ctx_t *ctx)
+{
+    if (ctx->call.service->is_broker) {
+        return ctx->status == NGX_HTTP_UNAUTHORIZED;
+    }
+
+    return (ctx->status == NGX_HTTP_BAD_REQUEST
+            || ctx->status == NGX_HTTP_UNAUTHORIZED
+            || ctx->status == NGX_HTTP_FORBIDDEN)
+           && ctx->lcf->sign->provide != ngx_http_deskgate_provide_static;
 }
 
 
@@ -93,7 +114,16 @@ static ngx_int_t
 ngx_http_deskgate_hold_end(ngx_http_request_t *r,
     ngx_http_deskgate_ctx_t *ctx)
 {
+    dg_answer_t   answer;
     ngx_event_t  *wev;
+
+    if (!ctx->call.service->is_broker
+        && (ngx_http_deskgate_answer(r, ctx, &answer) != NGX_OK
+            || !dg_answer_says_expired(&answer)
+            || !ngx_http_deskgate_credentials_drop(ctx)))
+    {
+        return ngx_http_deskgate_hold_release(r, ctx, NULL);
+    }
 
     wev = r->connection->write;
 
@@ -108,7 +138,9 @@ ngx_http_deskgate_hold_end(ngx_http_request_t *r,
     ctx->content_handler = r->content_handler;
     r->content_handler = ngx_http_deskgate_resend;
 
-    ngx_http_deskgate_flight_drop(ctx->token);
+    if (ctx->token) {
+        ngx_http_deskgate_flight_drop(ctx->token);
+    }
 
     ctx->wake.handler = ngx_http_deskgate_hold_wake;
     ctx->wake.data = ctx;
@@ -181,11 +213,13 @@ static ngx_int_t
 ngx_http_deskgate_resend(ngx_http_request_t *r)
 {
     ngx_int_t                 rc;
+    ngx_uint_t                status;
     ngx_http_deskgate_ctx_t  *ctx;
 
     ctx = ngx_http_deskgate_get_ctx(r);
+    status = ctx->status;
 
-    rc = ngx_http_deskgate_broker_token(r, ctx);
+    rc = ngx_http_deskgate_renew(r, ctx);
 
     if (rc == NGX_AGAIN) {
         r->main->count++;
@@ -200,9 +234,9 @@ ngx_http_deskgate_resend(ngx_http_request_t *r)
 
     if (rc != NGX_OK || ngx_http_deskgate_resend_prepare(r, ctx) != NGX_OK) {
         ngx_log_error(NGX_LOG_WARN, r->connection->log, 0,
-                      "deskgate: no other token of broker \"%V\" (%V); its "
-                      "401 is the answer", &ctx->lcf->broker->name,
-                      &ctx->reason);
+                      "deskgate: nothing else from \"%V\" (%V); its "
+                      "%ui is the answer", ngx_http_deskgate_renewed(ctx),
+                      &ctx->reason, ctx->status);
 
         ctx->refusal = DG_ALLOWED;
         ctx->reason.len = 0;
@@ -211,10 +245,29 @@ ngx_http_deskgate_resend(ngx_http_request_t *r)
     }
 
     ngx_log_error(NGX_LOG_INFO, r->connection->log, 0,
-                  "deskgate: broker answered 401, the call is sent again "
-                  "with another token");
+                  "deskgate: the upstream answered %ui, the call is sent "
+                  "again with others from \"%V\"", status,
+                  ngx_http_deskgate_renewed(ctx));
 
     return r->content_handler(r);
+}
+
+
+static ngx_int_t
+ngx_http_deskgate_renew(ngx_http_request_t *r, ngx_http_deskgate_ctx_t *ctx)
+{
+    return ctx->call.service->is_broker
+           ? ngx_http_deskgate_broker_token(r, ctx)
+           : ngx_http_deskgate_provide(r, ctx, ctx->lcf->sign,
+                                       &ctx->credentials);
+}
+
+
+static const ngx_str_t *
+ngx_http_deskgate_renewed(ngx_http_deskgate_ctx_t *ctx)
+{
+    return ctx->call.service->is_broker ? &ctx->lcf->broker->name
+                                        : &ctx->lcf->sign->name;
 }
 
 

@@ -291,7 +291,25 @@ static void
 ngx_http_deskgate_record_answer(ngx_http_request_t *r,
     ngx_http_deskgate_ctx_t *ctx, dg_record_t *record)
 {
-    dg_answer_t         answer;
+    dg_answer_t  answer;
+
+    if (ngx_http_deskgate_answer(r, ctx, &answer) != NGX_OK) {
+        return;
+    }
+
+    record->response_elements = answer.elements;
+    record->error_code = answer.error_code;
+    record->error_message = answer.error_message;
+    record->failed_items = answer.failed_items;
+}
+
+
+/* The captured answer, read; it stays as long as the call. */
+
+ngx_int_t
+ngx_http_deskgate_answer(ngx_http_request_t *r, ngx_http_deskgate_ctx_t *ctx,
+    dg_answer_t *answer)
+{
     dg_header_t         headers[NGX_HTTP_DESKGATE_ANSWER_HEADERS];
     dg_answer_source_t  source;
 
@@ -302,14 +320,8 @@ ngx_http_deskgate_record_answer(ngx_http_request_t *r,
     source.is_cut = ctx->capture_cut;
     source.crypto = ngx_http_deskgate_worker.crypto;
 
-    if (dg_answer_read(&ctx->arena, &ctx->call, &source, &answer) != DG_OK) {
-        return;
-    }
-
-    record->response_elements = answer.elements;
-    record->error_code = answer.error_code;
-    record->error_message = answer.error_message;
-    record->failed_items = answer.failed_items;
+    return dg_answer_read(&ctx->arena, &ctx->call, &source, answer) == DG_OK
+           ? NGX_OK : NGX_ERROR;
 }
 
 
@@ -388,9 +400,12 @@ ngx_http_deskgate_record_upstream(ngx_http_request_t *r,
             record->role = ngx_http_deskgate_span(&ctx->lcf->broker->name);
 
         } else {
-            record->translation = DG_SPAN("static");
-            record->credential =
-                ctx->lcf->sign->credentials.access_key_id;
+            record->translation = dg_span_cstr(ctx->lcf->sign->provider);
+            record->credential = ctx->credentials.access_key_id;
+
+            if (ctx->rule) {
+                record->role = ctx->rule->name;
+            }
         }
     }
 

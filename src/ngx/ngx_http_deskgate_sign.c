@@ -30,21 +30,12 @@ ngx_int_t
 ngx_http_deskgate_translate(ngx_http_request_t *r,
     ngx_http_deskgate_ctx_t *ctx)
 {
-    int64_t  expires;
-
     if (ctx->call.service->is_broker) {
         return ngx_http_deskgate_broker_token(r, ctx);
     }
 
-    expires = ctx->lcf->sign->credentials.expires_at;
-
-    if (expires && expires <= ngx_time()) {
-        return ngx_http_deskgate_refused(ctx,
-                   DG_REFUSE_CREDENTIALS_UNAVAILABLE,
-                   "the configured credentials have expired");
-    }
-
-    return NGX_OK;
+    return ngx_http_deskgate_provide(r, ctx, ctx->lcf->sign,
+                                     &ctx->credentials);
 }
 
 
@@ -162,7 +153,7 @@ ngx_http_deskgate_sign_aws(ngx_http_request_t *r,
     dg_writer_t        w;
     dg_credentials_t  *credentials;
 
-    credentials = &ctx->lcf->sign->credentials;
+    credentials = &ctx->credentials;
 
     w = dg_writer(dg_arena_alloc(&ctx->arena, DG_TIME_AMZ_SIZE),
                   DG_TIME_AMZ_SIZE);
@@ -228,7 +219,7 @@ ngx_http_deskgate_authorization(ngx_http_request_t *r,
 
     err = dg_sigv4_sign(ngx_http_deskgate_worker.signing_keys, &request,
                         dg_span(hash, sizeof(hash)), &scope,
-                        &ctx->lcf->sign->credentials, ngx_time(), &w, NULL);
+                        &ctx->credentials, ngx_time(), &w, NULL);
 
     if (err != DG_OK) {
         return ngx_http_deskgate_refused(ctx,

@@ -16,7 +16,8 @@ package Deskgate::Upstream;
 #   $up->behave();                     # back to "answer"
 #
 # A request: n, raw, method, target, version, headers, body, connection (a
-# number), and verdict, access_key, signed when there are "secrets".
+# number), and verdict, access_key, signed when there are "secrets".  With
+# "lenient" it is up to the answer what becomes of a bad verdict.
 #
 # An answer: status, reason, headers ([[name, value]]), body, and for faults
 #   delay  seconds before anything is sent
@@ -55,7 +56,7 @@ sub start {
         t    => $t,
         port => Deskgate::port($opt{port}),
         name => $opt{name} || "upstream-$opt{port}",
-        %opt{qw/secrets region service answer verbatim/},
+        %opt{qw/secrets region service answer verbatim lenient/},
     }, $class;
 
     $self->{file} = $t->testdir . "/$self->{name}.requests";
@@ -322,7 +323,9 @@ sub told {
 sub usual {
     my ($self, $request) = @_;
 
-    if (defined $request->{verdict} && $request->{verdict} ne 'ok') {
+    if (defined $request->{verdict} && $request->{verdict} ne 'ok'
+        && !$self->{lenient})
+    {
         return {
             status  => 403,
             headers => [['Content-Type', 'application/x-amz-json-1.1']],
