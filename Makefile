@@ -211,7 +211,7 @@ help:
 	@echo "make test-asan  the test suite under sanitizers"
 	@echo "make check      style, lint, exported symbols, docs in step"
 	@echo "make vectors    published vectors (VECTORS=DIR)"
-	@echo "make interop    the AWS CLI and botocore as clients"
+	@echo "make interop    clients that are not ours: AWS CLI, SDKs, generated"
 	@echo "make bench      numbers: core functions, and against proxy_pass"
 	@echo "make fuzz       each fuzzer for a minute (SECONDS_EACH=N)"
 	@echo "make docs       docs/refusals.md, docs/services.md from the code"

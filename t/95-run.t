@@ -86,6 +86,8 @@ like($text, qr/^all \d+ steps done$/m, 'all steps');
 like($text, qr/AccessDeniedException/, 'a denied call is among them');
 like($text, qr/"errorCode":"ThrottlingException"/, 'and a throttled one');
 like($text, qr/"eventName":"CreateSessions"/, 'and one of the broker');
+like($text, qr{^$_://dcv\.example\.com:8443/\?authToken=[\w.-]+#[\w-]+$}m,
+    "an address to connect to: $_") foreach 'https', 'dcv';
 
 my $steps = () = $text =~ /^== /mg;
 my $records = () = $text =~ /^record: \{/mg;
