@@ -10,10 +10,13 @@
 #include <openssl/evp.h>
 #include <openssl/rand.h>
 
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define RANDOM_POOL  4096
+#define INFO_MAX     256
+#define NONCE_SIZE   12
 
 struct dg_sha256_s {
     dg_crypto_t  *crypto;
@@ -33,6 +36,8 @@ struct dg_crypto_s {
     EVP_MAC        *hmac;
     EVP_MD_CTX     *md;          /* for one-shot hashes */
     EVP_MAC_CTX    *mac;         /* for keys that are used once */
+    EVP_CIPHER     *gcm;
+    EVP_CIPHER_CTX *cipher;
     dg_sha256_t    *free_states;
     dg_entropy_pt   entropy;
     void           *entropy_ctx;
@@ -114,10 +119,14 @@ dg_crypto_create(dg_entropy_pt entropy, void *ctx)
     crypto->entropy_ctx = ctx;
     crypto->sha256 = EVP_MD_fetch(NULL, "SHA256", NULL);
     crypto->hmac = EVP_MAC_fetch(NULL, "HMAC", NULL);
+    crypto->gcm = EVP_CIPHER_fetch(NULL, "AES-256-GCM", NULL);
+    crypto->cipher = EVP_CIPHER_CTX_new();
     crypto->md = EVP_MD_CTX_new();
     crypto->mac = crypto->hmac ? mac_new(crypto) : NULL;
 
-    if (crypto->sha256 == NULL || crypto->md == NULL || crypto->mac == NULL) {
+    if (crypto->sha256 == NULL || crypto->md == NULL || crypto->mac == NULL
+        || crypto->gcm == NULL || crypto->cipher == NULL)
+    {
         dg_crypto_destroy(crypto);
         return NULL;
     }
@@ -144,6 +153,8 @@ dg_crypto_destroy(dg_crypto_t *crypto)
 
     EVP_MD_CTX_free(crypto->md);
     EVP_MAC_CTX_free(crypto->mac);
+    EVP_CIPHER_CTX_free(crypto->cipher);
+    EVP_CIPHER_free(crypto->gcm);
     EVP_MD_free(crypto->sha256);
     EVP_MAC_free(crypto->hmac);
     dg_wipe(crypto->random, sizeof(crypto->random));
@@ -325,6 +336,130 @@ dg_hmac_destroy(dg_hmac_t *hmac)
 
     EVP_MAC_CTX_free(hmac->mac);
     free(hmac);
+}
+
+
+dg_err_t
+dg_hkdf(dg_crypto_t *crypto, dg_span_t secret, dg_span_t salt, dg_span_t info,
+    uint8_t *out, size_t len)
+{
+    uint8_t      prk[DG_SHA256_SIZE], block[DG_SHA256_SIZE];
+    uint8_t      text[DG_SHA256_SIZE + INFO_MAX + 1];
+    size_t       n;
+    dg_err_t     err;
+    dg_writer_t  w;
+
+    if (len > DG_HKDF_MAX || info.len > INFO_MAX) {
+        return DG_ERR_LIMIT;
+    }
+
+    err = dg_hmac_once(crypto, salt, secret, prk);
+
+    for (unsigned i = 1; err == DG_OK && len > 0; i++) {
+        w = dg_writer(text, sizeof(text));
+
+        if (i > 1) {
+            dg_write(&w, block, sizeof(block));
+        }
+
+        dg_write_span(&w, info);
+        dg_write_char(&w, (char) i);
+
+        err = dg_hmac_once(crypto, dg_span(prk, sizeof(prk)), dg_written(&w),
+                           block);
+        if (err == DG_OK) {
+            n = len < sizeof(block) ? len : sizeof(block);
+            memcpy(out, block, n);
+            out += n;
+            len -= n;
+        }
+    }
+
+    dg_wipe(prk, sizeof(prk));
+    dg_wipe(block, sizeof(block));
+    dg_wipe(text, sizeof(text));
+
+    return err;
+}
+
+
+static bool
+gcm_start(dg_crypto_t *crypto, const uint8_t *key, dg_span_t associated,
+    int encrypt)
+{
+    static const uint8_t  nonce[NONCE_SIZE];
+    int                   len;
+
+    return associated.len <= INT_MAX
+           && EVP_CipherInit_ex2(crypto->cipher, crypto->gcm, key, nonce,
+                                 encrypt, NULL) == 1
+           && (associated.len == 0
+               || EVP_CipherUpdate(crypto->cipher, NULL, &len,
+                                   associated.data,
+                                   (int) associated.len) == 1);
+}
+
+
+/* The text, then the end: with the tag made or compared before. */
+static bool
+gcm_run(dg_crypto_t *crypto, dg_span_t text, uint8_t *out)
+{
+    int  len = 0, last;
+
+    return text.len <= INT_MAX
+           && (text.len == 0
+               || EVP_CipherUpdate(crypto->cipher, out, &len, text.data,
+                                   (int) text.len) == 1)
+           && (size_t) len == text.len
+           && EVP_CipherFinal_ex(crypto->cipher, out + len, &last) == 1;
+}
+
+
+dg_err_t
+dg_seal(dg_crypto_t *crypto, const uint8_t key[DG_SEAL_KEY_SIZE],
+    dg_span_t associated, dg_span_t text, uint8_t *out)
+{
+    bool  done;
+
+    done = gcm_start(crypto, key, associated, 1)
+           && gcm_run(crypto, text, out)
+           && EVP_CIPHER_CTX_ctrl(crypto->cipher, EVP_CTRL_AEAD_GET_TAG,
+                                  DG_SEAL_TAG_SIZE, out + text.len) == 1;
+
+    (void) EVP_CIPHER_CTX_reset(crypto->cipher);
+
+    return done ? DG_OK : DG_ERR_CRYPTO;
+}
+
+
+dg_err_t
+dg_unseal(dg_crypto_t *crypto, const uint8_t key[DG_SEAL_KEY_SIZE],
+    dg_span_t associated, dg_span_t sealed, uint8_t *out)
+{
+    bool     done;
+    size_t   len;
+    uint8_t  tag[DG_SEAL_TAG_SIZE];
+
+    if (sealed.len < DG_SEAL_TAG_SIZE) {
+        return DG_ERR_MISMATCH;
+    }
+
+    len = sealed.len - DG_SEAL_TAG_SIZE;
+    memcpy(tag, sealed.data + len, sizeof(tag));
+
+    done = gcm_start(crypto, key, associated, 0)
+           && EVP_CIPHER_CTX_ctrl(crypto->cipher, EVP_CTRL_AEAD_SET_TAG,
+                                  DG_SEAL_TAG_SIZE, tag) == 1
+           && gcm_run(crypto, dg_span(sealed.data, len), out);
+
+    (void) EVP_CIPHER_CTX_reset(crypto->cipher);
+
+    if (!done) {
+        dg_wipe(out, len);
+        return DG_ERR_MISMATCH;
+    }
+
+    return DG_OK;
 }
 
 

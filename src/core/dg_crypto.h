@@ -1,5 +1,6 @@
 /*
- * SHA-256, HMAC-SHA256, constant-time comparison, wiping, random bytes.
+ * SHA-256, HMAC-SHA256, HKDF, AES-256-GCM, constant-time comparison, wiping,
+ * random bytes.
  *
  * OpenSSL 3 looks an algorithm up at every EVP_sha256() or HMAC(); that costs
  * more than the hash of a short text.  A dg_crypto_t fetches each algorithm
@@ -63,6 +64,35 @@ dg_hmac_t *dg_hmac_create(dg_crypto_t *crypto, dg_span_t key);
 DG_MUST_USE dg_err_t dg_hmac(dg_hmac_t *hmac, dg_span_t text,
     uint8_t out[DG_SHA256_SIZE]);
 void dg_hmac_destroy(dg_hmac_t *hmac);
+
+#define DG_HKDF_MAX       (255 * DG_SHA256_SIZE)
+#define DG_SEAL_KEY_SIZE  32
+#define DG_SEAL_TAG_SIZE  16
+
+/*
+ * HKDF with SHA-256 (RFC 5869): fills `len` bytes, DG_HKDF_MAX at most; info
+ * of 256 bytes at most.  DG_ERR_LIMIT or DG_ERR_CRYPTO.
+ */
+DG_MUST_USE dg_err_t dg_hkdf(dg_crypto_t *crypto, dg_span_t secret,
+    dg_span_t salt, dg_span_t info, uint8_t *out, size_t len);
+
+/*
+ * AES-256-GCM (NIST SP 800-38D) under a key that seals one text only, which
+ * is why the nonce is zero.  `out` has room for the text and the tag behind
+ * it; it may be text.data.  DG_ERR_CRYPTO.
+ */
+DG_MUST_USE dg_err_t dg_seal(dg_crypto_t *crypto,
+    const uint8_t key[DG_SEAL_KEY_SIZE], dg_span_t associated,
+    dg_span_t text, uint8_t *out);
+
+/*
+ * The reverse: `out` gets sealed.len - DG_SEAL_TAG_SIZE bytes.
+ * DG_ERR_MISMATCH when key, associated data or a byte differ; what was
+ * written is then wiped.
+ */
+DG_MUST_USE dg_err_t dg_unseal(dg_crypto_t *crypto,
+    const uint8_t key[DG_SEAL_KEY_SIZE], dg_span_t associated,
+    dg_span_t sealed, uint8_t *out);
 
 /* Pooled random bytes; DG_ERR_CRYPTO when entropy failed. */
 DG_MUST_USE dg_err_t dg_random(dg_crypto_t *crypto, uint8_t *out, size_t len);
