@@ -19,7 +19,8 @@ typedef enum {
     DG_PROTOCOL_AWS_JSON_1_1,
     DG_PROTOCOL_REST_JSON,
     DG_PROTOCOL_RPC_V2_CBOR,
-    DG_PROTOCOL_BROKER          /* REST-JSON with the broker's wire form */
+    DG_PROTOCOL_BROKER,         /* REST-JSON with the broker's wire form */
+    DG_PROTOCOL_CONTAINER       /* credentials for SDKs in containers */
 } dg_protocol_t;
 
 typedef enum {

@@ -182,6 +182,11 @@ static const dg_refusal_info_t  refusals[DG_REFUSAL_COUNT] = {
         "The security token included in the request is expired",
         "Fetch new temporary credentials."
     },
+    [DG_REFUSE_SESSION_NOT_HERE] = {
+        "session_not_here", "AccessDeniedException", 403, TEXT_DENIED,
+        "The credentials were vended for other locations or services: see "
+        "locations= and services= of the deskgate_vend that gave them."
+    },
     [DG_REFUSE_SIGNATURE_MISMATCH] = {
         "signature_mismatch", SIGNATURE, 403, TEXT_SIGNATURE,
         "Compare with deskgate-sign; the error log holds the canonical "
@@ -337,6 +342,17 @@ static const dg_refusal_info_t  refusals[DG_REFUSAL_COUNT] = {
         "STS does not let the gateway use the role for this caller.",
         "The error log has STS's code and message: look at the role's trust "
         "policy, the external id and the token's audience."
+    },
+    [DG_REFUSE_VENDED_AGAIN] = {
+        "vended_again", "AccessDeniedException", 403,
+        "Credentials are not vended for credentials that were vended here.",
+        "Ask with the token or key that the first ones were vended for."
+    },
+    [DG_REFUSE_VEND_LIMIT] = {
+        "vend_limit", "AccessDeniedException", 403,
+        "The caller has too many claims and groups for vended credentials.",
+        "Name the claims that policies need with claims= of deskgate_vend, "
+        "or have the issuer put less into its tokens."
     },
     [DG_REFUSE_BROKER_TOKEN_UNAVAILABLE] = {
         "broker_token_unavailable", UNAVAILABLE, 503, TEXT_AWAY,

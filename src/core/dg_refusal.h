@@ -44,6 +44,7 @@ typedef enum {
     DG_REFUSE_KEY_INACTIVE,            /* disabled, not yet valid, expired */
     DG_REFUSE_SESSION_TOKEN,
     DG_REFUSE_SESSION_EXPIRED,
+    DG_REFUSE_SESSION_NOT_HERE,        /* vended for other locations */
     DG_REFUSE_SIGNATURE_MISMATCH,
     DG_REFUSE_SIGNATURE_REPLAYED,
     DG_REFUSE_REPLAY_STORE_FULL,
@@ -85,6 +86,8 @@ typedef enum {
     DG_REFUSE_CREDENTIALS_UNAVAILABLE,
     DG_REFUSE_ROLE_NONE,               /* no rule fits the caller */
     DG_REFUSE_ROLE_DENIED,             /* STS does not give it */
+    DG_REFUSE_VENDED_AGAIN,            /* with credentials vended here */
+    DG_REFUSE_VEND_LIMIT,              /* too much to be sealed */
     DG_REFUSE_BROKER_TOKEN_UNAVAILABLE,
     DG_REFUSE_ZONE_FULL,
     DG_REFUSE_TRAIL_FAILING,

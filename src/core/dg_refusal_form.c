@@ -140,7 +140,7 @@ choose_status(const form_t *form)
         return said;
     }
 
-    if (form->service == NULL || form->protocol == DG_PROTOCOL_BROKER
+    if (form->service == NULL || form->protocol >= DG_PROTOCOL_BROKER
         || status >= 500)
     {
         return status;
@@ -269,6 +269,19 @@ write_broker(dg_writer_t *w, const form_t *form)
 }
 
 
+/* SDKs read one spelling or the other. */
+static void
+write_container(dg_writer_t *w, const form_t *form)
+{
+    dg_write_char(w, '{');
+    write_pair(w, "", DG_SPAN("Code"), form->code);
+    write_pair(w, ",", DG_SPAN("Message"), form->message);
+    write_pair(w, ",", DG_SPAN("code"), form->code);
+    write_pair(w, ",", DG_SPAN("message"), form->message);
+    dg_write_char(w, '}');
+}
+
+
 static void
 write_cbor(dg_writer_t *w, const form_t *form)
 {
@@ -324,6 +337,11 @@ write_form(dg_writer_t *body, const form_t *form, dg_refusal_answer_t *out)
         out->content_type = DG_SPAN("application/json");
         add_header(out, DG_SPAN("X-Amzn-Errortype"), form->code);
         write_broker(body, form);
+        return;
+
+    case DG_PROTOCOL_CONTAINER:
+        out->content_type = DG_SPAN("application/json");
+        write_container(body, form);
         return;
 
     default:

@@ -9,7 +9,8 @@
  *   2. else the refusal's own name, with the status that the service's
  *      reference gives to the same fault;
  *   3. else 400 for what the client did and the table's status for the rest;
- *      the broker and callers of no known service get the table's status.
+ *      the broker, what the gateway itself offers, and callers of no known
+ *      service get the table's status.
  * An unknown operation is 404 everywhere, and what nginx refused itself keeps
  * nginx's status.
  */

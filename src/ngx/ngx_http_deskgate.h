@@ -24,6 +24,7 @@
 #include "core/dg_codec.h"
 #include "core/dg_crypto.h"
 #include "core/dg_denial.h"
+#include "core/dg_gateway.h"
 #include "core/dg_inspect.h"
 #include "core/dg_issuer.h"
 #include "core/dg_keyfile.h"
@@ -45,6 +46,7 @@
 #include "core/dg_token_cache.h"
 #include "core/dg_token_reply.h"
 #include "core/dg_trail.h"
+#include "core/dg_vend.h"
 #include "core/dg_wiped_arena.h"
 #include "core/dg_zone.h"
 
@@ -63,9 +65,18 @@
 #define NGX_HTTP_DESKGATE_WAIT_POLL      10
 #define NGX_HTTP_DESKGATE_TRAIL_FLUSH    1000
 #define NGX_HTTP_DESKGATE_SIGNING_KEYS   256
+#define NGX_HTTP_DESKGATE_SESSIONS       256
 #define NGX_HTTP_DESKGATE_CONF_CHUNK     (64 * 1024)
 #define NGX_HTTP_DESKGATE_CONF_LIMIT     (256 * 1024 * 1024)
 #define NGX_HTTP_DESKGATE_MODELS         "/usr/share/deskgate/models"
+
+
+typedef struct ngx_http_deskgate_ctx_s  ngx_http_deskgate_ctx_t;
+
+/* A step returns NGX_OK (next), NGX_AGAIN or NGX_DONE (parked), NGX_DECLINED
+   (refused, ctx->refusal says why), or NGX_ERROR. */
+typedef ngx_int_t (*ngx_http_deskgate_step_pt)(ngx_http_request_t *r,
+    ngx_http_deskgate_ctx_t *ctx);
 
 
 /* Objects that configuration names */
@@ -143,6 +154,22 @@ typedef struct {
     ngx_uint_t                      index;       /* in the main conf */
 } ngx_http_deskgate_trail_t;
 
+/* Credentials vended by the gateway: the keys that seal and open them */
+typedef struct {
+    ngx_str_t                       name;
+    dg_vend_keys_t                  keys;
+} ngx_http_deskgate_vended_t;
+
+/* What deskgate_vend says of a location */
+typedef struct {
+    ngx_http_deskgate_vended_t     *vended;
+    time_t                          lifetime;
+    ngx_array_t                     locations;   /* of dg_span_t; none: all */
+    ngx_array_t                     services;    /* likewise */
+    ngx_array_t                     claims;      /* likewise */
+    unsigned                        forwarded:1; /* X-Forwarded-For may be */
+} ngx_http_deskgate_vend_t;
+
 typedef struct {
     const dg_service_t             *service;
     ngx_str_t                       region;
@@ -196,6 +223,7 @@ typedef struct {
     ngx_array_t                     keys;        /* of ..._keys_t * */
     ngx_array_t                     issuers;
     ngx_array_t                     credentials;
+    ngx_array_t                     vended;
     ngx_array_t                     brokers;
     ngx_array_t                     trails;
     ngx_array_t                     files;       /* of ..._file_t */
@@ -224,6 +252,7 @@ struct ngx_http_deskgate_loc_conf_s {
     ngx_flag_t                      authenticate_off;
     ngx_array_t                    *keys;        /* of ..._keys_t * */
     ngx_array_t                    *issuers;     /* of ..._issuer_t * */
+    ngx_array_t                    *vended;      /* of ..._vended_t * */
     dg_token_issuer_t              *token_issuers;
     dg_sigv4_rules_t                rules;
     uint64_t                        id;          /* what accepts here */
@@ -246,6 +275,11 @@ struct ngx_http_deskgate_loc_conf_s {
     ngx_flag_t                      insecure_upstream;
     ngx_uint_t                      policy_strict;
 
+    /* what the gateway offers here itself; NULL: it forwards */
+    const dg_operation_t           *own;
+    ngx_http_deskgate_step_pt       serve;
+    ngx_http_deskgate_vend_t       *vend;
+
     u_char                         *conf_file;   /* where `deskgate` stands */
     ngx_uint_t                      line;
 };
@@ -267,6 +301,7 @@ typedef struct {
     dg_crypto_t                    *crypto;
     dg_signing_keys_t              *signing_keys;
     dg_token_cache_t               *tokens;
+    dg_vend_cache_t                *sessions;
     ngx_queue_t                     waiting;     /* flights, for a fetch */
     ngx_http_deskgate_main_conf_t  *mcf;
     ngx_event_t                     housekeeping;
@@ -418,6 +453,8 @@ struct ngx_http_deskgate_ctx_s {
 
     dg_sigv4_claim_t                claim;
     const dg_key_t                 *key;
+    dg_span_t                       secret;      /* that was to sign */
+    char                            session_secret[DG_VEND_SECRET_SIZE];
     dg_span_t                       bearer;      /* the token as received */
     dg_caller_t                     caller;
 
@@ -429,6 +466,7 @@ struct ngx_http_deskgate_ctx_s {
     ngx_http_event_handler_pt       body_event;  /* nginx's, while reading */
     dg_inspect_t                   *inspect;
     const dg_inspection_t          *inspection;
+    dg_span_t                       elements;    /* of an answer of ours */
     dg_refusal_t                    body_refusal;
 
     const dg_resource_t            *resources;
@@ -515,17 +553,15 @@ dg_refusal_t ngx_http_deskgate_view_request(ngx_http_request_t *r,
     ngx_http_deskgate_ctx_t *ctx);
 void ngx_http_deskgate_wake(ngx_http_deskgate_ctx_t *ctx);
 
-/* handler: a step returns NGX_OK (next), NGX_AGAIN or NGX_DONE (parked),
-   NGX_DECLINED (refused, ctx->refusal says why), or NGX_ERROR */
-typedef ngx_int_t (*ngx_http_deskgate_step_pt)(ngx_http_request_t *r,
-    ngx_http_deskgate_ctx_t *ctx);
-
+/* handler */
 ngx_int_t ngx_http_deskgate_access_handler(ngx_http_request_t *r);
 ngx_int_t ngx_http_deskgate_preaccess_handler(ngx_http_request_t *r);
 ngx_int_t ngx_http_deskgate_refused(ngx_http_deskgate_ctx_t *ctx,
     dg_refusal_t refusal, const char *reason);
 
 ngx_int_t ngx_http_deskgate_identify(ngx_http_request_t *r,
+    ngx_http_deskgate_ctx_t *ctx);
+ngx_uint_t ngx_http_deskgate_host_listed(ngx_http_request_t *r,
     ngx_http_deskgate_ctx_t *ctx);
 ngx_int_t ngx_http_deskgate_authenticate(ngx_http_request_t *r,
     ngx_http_deskgate_ctx_t *ctx);
@@ -552,6 +588,21 @@ ngx_int_t ngx_http_deskgate_sign(ngx_http_request_t *r,
 
 /* describe */
 ngx_int_t ngx_http_deskgate_describe(ngx_http_request_t *r,
+    ngx_http_deskgate_ctx_t *ctx);
+
+/* endpoint: what the gateway offers itself */
+ngx_int_t ngx_http_deskgate_identify_own(ngx_http_request_t *r,
+    ngx_http_deskgate_ctx_t *ctx);
+ngx_int_t ngx_http_deskgate_serve(ngx_http_request_t *r,
+    ngx_http_deskgate_ctx_t *ctx);
+u_char *ngx_http_deskgate_secret_memory(ngx_http_request_t *r, size_t size);
+ngx_int_t ngx_http_deskgate_answer(ngx_http_request_t *r,
+    ngx_http_deskgate_ctx_t *ctx, dg_span_t content_type, dg_span_t body);
+
+/* vend */
+ngx_int_t ngx_http_deskgate_authenticate_vended(ngx_http_request_t *r,
+    ngx_http_deskgate_ctx_t *ctx);
+ngx_int_t ngx_http_deskgate_serve_vend(ngx_http_request_t *r,
     ngx_http_deskgate_ctx_t *ctx);
 
 /* sign: all that leaves but the body, also when it leaves again */
@@ -671,6 +722,10 @@ char *ngx_http_deskgate_conf_issuer(ngx_conf_t *cf, ngx_command_t *cmd,
 char *ngx_http_deskgate_conf_keys(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 char *ngx_http_deskgate_conf_credentials(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+char *ngx_http_deskgate_conf_vended(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+char *ngx_http_deskgate_conf_vend(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 char *ngx_http_deskgate_conf_broker(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);

@@ -162,7 +162,7 @@ ngx_http_deskgate_authenticate_sigv4(ngx_http_request_t *r,
     dg_refusal_t      refusal;
     dg_sigv4_rules_t  rules;
 
-    if (ctx->lcf->keys == NULL) {
+    if (ctx->lcf->keys == NULL && ctx->lcf->vended == NULL) {
         return ngx_http_deskgate_refused(ctx, DG_REFUSE_KEY_UNKNOWN,
                                "no key file is configured in this location");
     }
@@ -188,6 +188,10 @@ ngx_http_deskgate_authenticate_sigv4(ngx_http_request_t *r,
         return ngx_http_deskgate_sigv4_refused(ctx, refusal);
     }
 
+    if (dg_vend_is_key_id(ctx->claim.access_key_id)) {
+        return ngx_http_deskgate_authenticate_vended(r, ctx);
+    }
+
     if (ctx->key == NULL) {
         return ngx_http_deskgate_refused(ctx, DG_REFUSE_KEY_UNKNOWN, NULL);
     }
@@ -206,6 +210,8 @@ ngx_http_deskgate_authenticate_sigv4(ngx_http_request_t *r,
         return ngx_http_deskgate_refused(ctx, DG_REFUSE_SESSION_TOKEN, NULL);
     }
 
+    ctx->secret = ctx->key->credentials.secret_access_key;
+
     return NGX_OK;
 }
 
@@ -217,7 +223,7 @@ ngx_http_deskgate_find_key(ngx_http_deskgate_ctx_t *ctx)
     const dg_key_t             *key;
     ngx_http_deskgate_keys_t  **keys;
 
-    if (ctx->claim.access_key_id.len == 0) {
+    if (ctx->claim.access_key_id.len == 0 || ctx->lcf->keys == NULL) {
         return NULL;
     }
 
@@ -288,13 +294,12 @@ ngx_http_deskgate_verify(ngx_http_request_t *r, ngx_http_deskgate_ctx_t *ctx)
     dg_refusal_t       refusal;
     dg_sigv4_trace_t   trace;
 
-    if (ctx->key) {
+    if (ctx->secret.len) {
         ngx_memzero(&trace, sizeof(dg_sigv4_trace_t));
 
         refusal = dg_sigv4_verify(ngx_http_deskgate_worker.signing_keys,
                                   &ctx->received, &ctx->claim,
-                                  ctx->key->credentials.secret_access_key,
-                                  ctx->received_hash,
+                                  ctx->secret, ctx->received_hash,
                                   DG_SIGV4_PATH_NORMALIZED, &trace);
 
         if (refusal != DG_ALLOWED) {
@@ -351,7 +356,7 @@ ngx_http_deskgate_guards_replay(ngx_http_deskgate_ctx_t *ctx)
 {
     dg_access_t  access;
 
-    if (ctx->key == NULL || ctx->lcf->replay == NGX_HTTP_DESKGATE_REPLAY_OFF) {
+    if (ctx->secret.len == 0 || ctx->lcf->replay == NGX_HTTP_DESKGATE_REPLAY_OFF) {
         return 0;
     }
 

@@ -204,6 +204,13 @@ ngx_http_deskgate_inspect_start(ngx_http_deskgate_ctx_t *ctx)
 {
     dg_inspect_options_t  options;
 
+    static const dg_inspection_t  nothing;
+
+    if (ctx->lcf->own) {
+        ctx->inspection = &nothing;
+        return NGX_OK;
+    }
+
     ngx_memzero(&options, sizeof(dg_inspect_options_t));
 
     options.validate = (dg_validate_t) ctx->lcf->validate;
@@ -246,6 +253,10 @@ ngx_http_deskgate_body_finish(ngx_http_deskgate_ctx_t *ctx)
 
     ngx_memcpy(ctx->sent_hash, ctx->received_hash, DG_SHA256_SIZE);
     ctx->sent_length = ctx->body_length;
+
+    if (ctx->inspect == NULL) {
+        return NGX_OK;
+    }
 
     refusal = dg_inspect_finish(ctx->inspect, &ctx->inspection);
 

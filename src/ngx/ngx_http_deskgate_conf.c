@@ -298,3 +298,21 @@ ngx_http_deskgate_conf_spans(ngx_conf_t *cf, ngx_array_t *array,
 
     return NGX_OK;
 }
+
+
+ngx_int_t
+ngx_http_deskgate_conf_parts(ngx_array_t *array, dg_span_t text)
+{
+    dg_span_t  *slot, part;
+
+    while (dg_span_split(&text, ',', &part)) {
+        slot = ngx_array_push(array);
+        if (slot == NULL) {
+            return NGX_ERROR;
+        }
+
+        *slot = part;
+    }
+
+    return NGX_OK;
+}

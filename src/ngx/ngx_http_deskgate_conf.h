@@ -74,4 +74,16 @@ ngx_array_t *ngx_http_deskgate_policies_copy(ngx_conf_t *cf,
 char *ngx_http_deskgate_policy_for(ngx_http_deskgate_attachment_t *a,
     ngx_str_t *value);
 
+/*
+ * Makes the location one where the gateway itself answers.  What is recorded
+ * and signed for is to be completed in the offer; NULL when the location is
+ * something else already.
+ */
+ngx_http_deskgate_offer_t *ngx_http_deskgate_conf_own(ngx_conf_t *cf,
+    ngx_http_deskgate_loc_conf_t *lcf, dg_gateway_operation_t operation,
+    ngx_http_deskgate_step_pt serve);
+
+/* Appends each part of a list "a,b,c" as a span. */
+ngx_int_t ngx_http_deskgate_conf_parts(ngx_array_t *array, dg_span_t text);
+
 #endif /* NGX_HTTP_DESKGATE_CONF_H */

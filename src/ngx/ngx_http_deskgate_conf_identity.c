@@ -24,7 +24,7 @@ ngx_http_deskgate_conf_authenticate(ngx_conf_t *cf, ngx_command_t *cmd,
     ngx_http_deskgate_loc_conf_t   *lcf = conf;
     ngx_http_deskgate_main_conf_t  *mcf;
 
-    if (lcf->keys || lcf->issuers) {
+    if (lcf->keys || lcf->issuers || lcf->vended) {
         return "is duplicate";
     }
 
@@ -45,10 +45,16 @@ ngx_http_deskgate_conf_authenticate(ngx_conf_t *cf, ngx_command_t *cmd,
             rc = ngx_http_deskgate_conf_list(cf, &lcf->issuers, &mcf->issuers,
                                              "deskgate_issuer", names);
 
+        } else if (ngx_strncmp(value[i].data, "vended=", 7) == 0) {
+            names.data = value[i].data + 7;
+            names.len = value[i].len - 7;
+            rc = ngx_http_deskgate_conf_list(cf, &lcf->vended, &mcf->vended,
+                                             "deskgate_vended", names);
+
         } else {
             ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                               "invalid parameter \"%V\"; known are sigv4= "
-                               "and bearer=", &value[i]);
+                               "invalid parameter \"%V\"; known are sigv4=, "
+                               "bearer= and vended=", &value[i]);
             return NGX_CONF_ERROR;
         }
 

@@ -19,6 +19,8 @@ static ngx_int_t ngx_http_deskgate_endpoint(ngx_conf_t *cf,
     ngx_http_deskgate_offer_t *offer);
 static char *ngx_http_deskgate_check_complete(ngx_conf_t *cf,
     ngx_http_deskgate_loc_conf_t *lcf);
+static char *ngx_http_deskgate_finish_own(ngx_conf_t *cf,
+    ngx_http_deskgate_loc_conf_t *lcf);
 static char *ngx_http_deskgate_missing(ngx_conf_t *cf,
     ngx_http_deskgate_loc_conf_t *lcf, const char *reason);
 
@@ -47,6 +49,10 @@ ngx_http_deskgate_conf_service(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
     if (lcf->enable == 0) {
         return "is duplicate";
+    }
+
+    if (lcf->own) {
+        return "is not for a location where the gateway itself answers";
     }
 
     mcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_deskgate_module);
@@ -308,6 +314,10 @@ ngx_http_deskgate_conf_finish(ngx_conf_t *cf,
 {
     char  *rv;
 
+    if (lcf->own) {
+        return ngx_http_deskgate_finish_own(cf, lcf);
+    }
+
     rv = ngx_http_deskgate_check_complete(cf, lcf);
     if (rv != NGX_CONF_OK) {
         return rv;
@@ -347,7 +357,7 @@ ngx_http_deskgate_check_complete(ngx_conf_t *cf,
                    "no shared zone: add \"deskgate_zone desk:32m;\" in http");
     }
 
-    if (lcf->keys == NULL && lcf->issuers == NULL) {
+    if (lcf->keys == NULL && lcf->issuers == NULL && lcf->vended == NULL) {
         return ngx_http_deskgate_missing(cf, lcf,
                    "nobody can authenticate: add \"deskgate_authenticate\"");
     }
@@ -388,10 +398,55 @@ ngx_http_deskgate_missing(ngx_conf_t *cf, ngx_http_deskgate_loc_conf_t *lcf,
     const char *reason)
 {
     ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
-                  "\"deskgate\" in %s:%ui is incomplete: %s",
-                  lcf->conf_file, lcf->line, reason);
+                  "\"deskgate%s\" in %s:%ui is incomplete: %s",
+                  lcf->vend ? "_vend" : "", lcf->conf_file, lcf->line, reason);
 
     return NGX_CONF_ERROR;
+}
+
+
+/* A location where the gateway itself answers: nothing is forwarded. */
+
+static char *
+ngx_http_deskgate_finish_own(ngx_conf_t *cf,
+    ngx_http_deskgate_loc_conf_t *lcf)
+{
+    ngx_http_deskgate_offer_t      *offer;
+    ngx_http_deskgate_main_conf_t  *mcf;
+
+    mcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_deskgate_module);
+    offer = lcf->offers->elts;
+
+    if (mcf->zone == NULL) {
+        return ngx_http_deskgate_missing(cf, lcf,
+                   "no shared zone: add \"deskgate_zone desk:32m;\" in http");
+    }
+
+    if (lcf->keys == NULL && lcf->issuers == NULL && lcf->vended == NULL) {
+        return ngx_http_deskgate_missing(cf, lcf,
+                   "nobody can authenticate: add \"deskgate_authenticate\"");
+    }
+
+    if (lcf->trail == NULL) {
+        return ngx_http_deskgate_missing(cf, lcf,
+                   "calls would leave no record: add \"deskgate_audit\"");
+    }
+
+    if (offer->region.len == 0) {
+        return ngx_http_deskgate_missing(cf, lcf,
+                   "records and signatures name a region: add region=");
+    }
+
+    if (lcf->vend && lcf->vended) {
+        return ngx_http_deskgate_missing(cf, lcf,
+                   "vended credentials do not vend: remove vended= from "
+                   "\"deskgate_authenticate\"");
+    }
+
+    offer->account = lcf->trail->account;
+
+    return ngx_http_deskgate_finish_identity(cf, lcf) == NGX_OK
+           ? NGX_CONF_OK : NGX_CONF_ERROR;
 }
 
 

@@ -96,8 +96,13 @@ ngx_http_deskgate_replace_header(ngx_http_request_t *r,
 
     /* it may have failed before anybody asked which call it is */
 
-    if (ctx->call.service == NULL
-        && ngx_http_deskgate_view_request(r, ctx) == DG_ALLOWED)
+    if (ctx->call.service == NULL && lcf->own) {
+        ctx->call.operation = lcf->own;
+        ctx->call.service = lcf->own->service;
+        ctx->call.protocol = dg_gateway_protocol(lcf->own->index);
+
+    } else if (ctx->call.service == NULL
+               && ngx_http_deskgate_view_request(r, ctx) == DG_ALLOWED)
     {
         (void) dg_model_identify(lcf->services, lcf->offers->nelts,
                                  &ctx->received, &ctx->call);

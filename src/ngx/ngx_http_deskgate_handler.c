@@ -9,6 +9,15 @@
 #include "ngx_http_deskgate.h"
 
 
+typedef struct {
+    const char                 *name;
+    ngx_http_deskgate_step_pt   run;
+    ngx_uint_t                  acts;  /* skipped when only observing */
+} ngx_http_deskgate_row_t;
+
+
+static const ngx_http_deskgate_row_t *ngx_http_deskgate_step(
+    ngx_http_deskgate_ctx_t *ctx);
 static void ngx_http_deskgate_begin(ngx_http_request_t *r,
     ngx_http_deskgate_ctx_t *ctx);
 static ngx_uint_t ngx_http_deskgate_observes(ngx_http_request_t *r,
@@ -21,12 +30,7 @@ static ngx_int_t ngx_http_deskgate_let_go(ngx_http_request_t *r,
     ngx_http_deskgate_ctx_t *ctx);
 
 
-static const struct {
-    const char                 *name;
-    ngx_http_deskgate_step_pt   run;
-    ngx_uint_t                  acts;  /* skipped when only observing */
-
-} ngx_http_deskgate_steps[] = {
+static const ngx_http_deskgate_row_t  ngx_http_deskgate_steps[] = {
 
     { "identify",     ngx_http_deskgate_identify,     0 },
     { "authenticate", ngx_http_deskgate_authenticate, 0 },
@@ -43,12 +47,27 @@ static const struct {
 };
 
 
+/* where the gateway itself answers */
+
+static const ngx_http_deskgate_row_t  ngx_http_deskgate_own_steps[] = {
+    { "identify",     ngx_http_deskgate_identify_own, 0 },
+    { "authenticate", ngx_http_deskgate_authenticate, 0 },
+    { "read body",    ngx_http_deskgate_read_body,    0 },
+    { "verify",       ngx_http_deskgate_verify,       0 },
+    { "throttle",     ngx_http_deskgate_throttle,     0 },
+    { "intend",       ngx_http_deskgate_intend,       0 },
+    { "serve",        ngx_http_deskgate_serve,        0 },
+    { NULL, NULL, 0 }
+};
+
+
 ngx_int_t
 ngx_http_deskgate_access_handler(ngx_http_request_t *r)
 {
-    ngx_int_t                      rc;
-    ngx_http_deskgate_ctx_t       *ctx;
-    ngx_http_deskgate_loc_conf_t  *lcf;
+    ngx_int_t                       rc;
+    ngx_http_deskgate_ctx_t        *ctx;
+    ngx_http_deskgate_loc_conf_t   *lcf;
+    const ngx_http_deskgate_row_t  *step;
 
     lcf = ngx_http_get_module_loc_conf(r, ngx_http_deskgate_module);
 
@@ -71,22 +90,20 @@ ngx_http_deskgate_access_handler(ngx_http_request_t *r)
         return NGX_DONE;
     }
 
-    while (ngx_http_deskgate_steps[ctx->step].run) {
-
-        if (ctx->observing && (ngx_http_deskgate_steps[ctx->step].acts
-                               || ctx->refusal != DG_ALLOWED)
-            && ngx_http_deskgate_steps[ctx->step].run
-               != ngx_http_deskgate_let_go)
+    for (step = ngx_http_deskgate_step(ctx); step->run;
+         step = ngx_http_deskgate_step(ctx))
+    {
+        if (ctx->observing && (step->acts || ctx->refusal != DG_ALLOWED)
+            && step->run != ngx_http_deskgate_let_go)
         {
             ctx->step++;
             continue;
         }
 
         ngx_log_debug1(NGX_LOG_DEBUG_HTTP, r->connection->log, 0,
-                       "deskgate step: %s",
-                       ngx_http_deskgate_steps[ctx->step].name);
+                       "deskgate step: %s", step->name);
 
-        rc = ngx_http_deskgate_steps[ctx->step].run(r, ctx);
+        rc = step->run(r, ctx);
 
         if (rc == NGX_OK) {
             ctx->step++;
@@ -108,6 +125,14 @@ ngx_http_deskgate_access_handler(ngx_http_request_t *r)
 }
 
 
+static const ngx_http_deskgate_row_t *
+ngx_http_deskgate_step(ngx_http_deskgate_ctx_t *ctx)
+{
+    return ctx->lcf->own ? &ngx_http_deskgate_own_steps[ctx->step]
+                         : &ngx_http_deskgate_steps[ctx->step];
+}
+
+
 static void
 ngx_http_deskgate_begin(ngx_http_request_t *r, ngx_http_deskgate_ctx_t *ctx)
 {
@@ -125,7 +150,7 @@ ngx_http_deskgate_observes(ngx_http_request_t *r,
 {
     ngx_str_t  mode;
 
-    return lcf->mode
+    return lcf->mode && lcf->own == NULL
            && ngx_http_complex_value(r, lcf->mode, &mode) == NGX_OK
            && mode.len == 7 && ngx_strncmp(mode.data, "observe", 7) == 0;
 }
@@ -145,7 +170,7 @@ ngx_http_deskgate_stop(ngx_http_request_t *r, ngx_http_deskgate_ctx_t *ctx,
     } else if (rc != NGX_DECLINED) {
         /* a status of nginx's own; the filter gives it the service's form */
 
-        while (ngx_http_deskgate_steps[ctx->step].run) {
+        while (ngx_http_deskgate_step(ctx)->run) {
             /* an error page is not where the call goes on */
             ctx->step++;
         }

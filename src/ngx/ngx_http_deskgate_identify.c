@@ -7,8 +7,6 @@
 #include "ngx_http_deskgate.h"
 
 
-static ngx_uint_t ngx_http_deskgate_host_listed(ngx_http_request_t *r,
-    ngx_http_deskgate_ctx_t *ctx);
 static ngx_str_t ngx_http_deskgate_without_port(ngx_str_t host);
 static ngx_uint_t ngx_http_deskgate_host_is(const ngx_str_t *listed,
     const ngx_str_t *host);
@@ -53,7 +51,9 @@ ngx_http_deskgate_identify(ngx_http_request_t *r,
         return ngx_http_deskgate_refused(ctx, DG_REFUSE_PATH_NOT_PLAIN, NULL);
     }
 
-    if (ctx->lcf->keys && !ngx_http_deskgate_host_listed(r, ctx)) {
+    if ((ctx->lcf->keys || ctx->lcf->vended)
+        && !ngx_http_deskgate_host_listed(r, ctx))
+    {
         return ngx_http_deskgate_refused(ctx, DG_REFUSE_HOST_NOT_LISTED,
                                          NULL);
     }
@@ -86,7 +86,7 @@ ngx_http_deskgate_offer_of(ngx_http_deskgate_ctx_t *ctx)
  * since the header is what was signed.
  */
 
-static ngx_uint_t
+ngx_uint_t
 ngx_http_deskgate_host_listed(ngx_http_request_t *r,
     ngx_http_deskgate_ctx_t *ctx)
 {

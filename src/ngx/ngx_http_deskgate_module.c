@@ -76,6 +76,13 @@ static ngx_command_t  ngx_http_deskgate_commands[] = {
       0,
       NULL },
 
+    { ngx_string("deskgate_vended"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_BLOCK|NGX_CONF_TAKE1,
+      ngx_http_deskgate_conf_vended,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      0,
+      NULL },
+
     { ngx_string("deskgate_broker"),
       NGX_HTTP_MAIN_CONF|NGX_CONF_BLOCK|NGX_CONF_TAKE1,
       ngx_http_deskgate_conf_broker,
@@ -204,6 +211,13 @@ static ngx_command_t  ngx_http_deskgate_commands[] = {
       offsetof(ngx_http_deskgate_loc_conf_t, insecure_upstream),
       NULL },
 
+    { ngx_string("deskgate_vend"),
+      NGX_HTTP_LOC_CONF|NGX_CONF_1MORE,
+      ngx_http_deskgate_conf_vend,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
     { ngx_string("deskgate_status"),
       NGX_HTTP_LOC_CONF|NGX_CONF_NOARGS,
       ngx_http_deskgate_conf_status,
@@ -269,7 +283,7 @@ ngx_http_deskgate_create_main_conf(ngx_conf_t *cf)
 
     ngx_array_t  *pointers[] = {
         &mcf->services, &mcf->keys, &mcf->issuers, &mcf->credentials,
-        &mcf->brokers, &mcf->trails, &mcf->throttles
+        &mcf->vended, &mcf->brokers, &mcf->trails, &mcf->throttles
     };
 
     for (i = 0; i < sizeof(pointers) / sizeof(pointers[0]); i++) {
@@ -375,15 +389,19 @@ ngx_http_deskgate_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
     if (conf->enable == NGX_CONF_UNSET && prev->enable == 1) {
         conf->enable = 1;
         conf->offers = prev->offers;
+        conf->own = prev->own;
+        conf->serve = prev->serve;
+        conf->vend = prev->vend;
         conf->conf_file = prev->conf_file;
         conf->line = prev->line;
     }
 
     ngx_conf_merge_value(conf->enable, prev->enable, 0);
 
-    if (conf->keys == NULL && conf->issuers == NULL) {
+    if (conf->keys == NULL && conf->issuers == NULL && conf->vended == NULL) {
         conf->keys = prev->keys;
         conf->issuers = prev->issuers;
+        conf->vended = prev->vended;
     }
 
     ngx_conf_merge_ptr_value(conf->policies, prev->policies, NULL);
@@ -455,7 +473,7 @@ ngx_http_deskgate_check_location(ngx_conf_t *cf,
         return NGX_CONF_OK;
     }
 
-    if (lcf->keys == NULL) {
+    if (lcf->keys == NULL && lcf->vended == NULL && lcf->own == NULL) {
         /* a token is made for an audience */
         lcf->hosts = NULL;
         return NGX_CONF_OK;

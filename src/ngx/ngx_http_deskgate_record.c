@@ -248,6 +248,8 @@ ngx_http_deskgate_record_outcome(ngx_http_request_t *r,
         return;
     }
 
+    record->response_elements = ctx->elements;
+
     if (ctx->capture == NULL || ctx->call.operation == NULL) {
         return;
     }

@@ -123,6 +123,8 @@ ngx_http_deskgate_ctx_cleanup(void *data)
         ngx_delete_posted_event(&ctx->wake);
     }
 
+    dg_wipe(ctx->session_secret, sizeof(ctx->session_secret));
+
     ngx_http_deskgate_give_block(ctx);
 }
 

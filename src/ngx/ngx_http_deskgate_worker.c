@@ -57,6 +57,14 @@ ngx_http_deskgate_init_process(ngx_cycle_t *cycle)
         return NGX_ERROR;
     }
 
+    if (mcf->vended.nelts) {
+        worker->sessions = dg_vend_cache_create(worker->crypto,
+                                                NGX_HTTP_DESKGATE_SESSIONS);
+        if (worker->sessions == NULL) {
+            return NGX_ERROR;
+        }
+    }
+
     ngx_http_deskgate_housekeeping_dummy.fd = (ngx_socket_t) -1;
 
     worker->housekeeping.handler = ngx_http_deskgate_housekeeping;
@@ -137,6 +145,7 @@ ngx_http_deskgate_exit_process(ngx_cycle_t *cycle)
 
     ngx_http_deskgate_trail_exit_worker(cycle);
 
+    dg_vend_cache_destroy(worker->sessions);
     dg_token_cache_destroy(worker->tokens);
     dg_signing_keys_destroy(worker->signing_keys);
     dg_crypto_destroy(worker->crypto);

@@ -34,8 +34,7 @@ ngx_http_deskgate_sandbox_type(dg_protocol_t protocol)
     case DG_PROTOCOL_RPC_V2_CBOR:
         return DG_SPAN("application/cbor");
 
-    case DG_PROTOCOL_REST_JSON:
-    case DG_PROTOCOL_BROKER:
+    default:
         break;
     }
 

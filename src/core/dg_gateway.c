@@ -1,0 +1,41 @@
+/*
+ * The gateway as a service: see dg_gateway.h.
+ */
+
+#include "dg_gateway.h"
+
+#define TEXT(s)  { (const uint8_t *) (s), sizeof(s) - 1 }
+
+
+static const dg_service_t  service = {
+    .name = TEXT(DG_GATEWAY_NAME),
+    .action_prefix = TEXT(DG_GATEWAY_NAME),
+    .signing_name = TEXT(DG_GATEWAY_NAME),
+    .event_source = TEXT(DG_GATEWAY_NAME)
+};
+
+static const dg_operation_t  operations[DG_GATEWAY_OPERATION_COUNT] = {
+    [DG_GATEWAY_VEND] = {
+        .service = &service, .index = DG_GATEWAY_VEND,
+        .name = TEXT("VendCredentials"), .method = TEXT("GET"),
+        .access = DG_ACCESS_GRANT, .is_private = true
+    }
+};
+
+static const dg_protocol_t  protocols[DG_GATEWAY_OPERATION_COUNT] = {
+    [DG_GATEWAY_VEND] = DG_PROTOCOL_CONTAINER
+};
+
+
+const dg_operation_t *
+dg_gateway_operation(dg_gateway_operation_t which)
+{
+    return &operations[which];
+}
+
+
+dg_protocol_t
+dg_gateway_protocol(dg_gateway_operation_t which)
+{
+    return protocols[which];
+}
