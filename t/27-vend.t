@@ -85,6 +85,11 @@ Deskgate::Gateway::configure($t,
             deskgate_authenticate sigv4=desks;
             deskgate_hosts localhost; deskgate_audit trail;
         }
+        location = /keys-by-token {
+            deskgate_vend vended=desks region=us-east-1;
+            deskgate_authenticate bearer=corp;
+            deskgate_hosts 127.0.0.1; deskgate_audit trail;
+        }
         location = /throttled {
             deskgate_vend vended=desks region=us-east-1;
             deskgate_throttle rate=1r/m burst=1 key=caller;
@@ -287,6 +292,39 @@ vend_refused(403, 'UnrecognizedClientException', 'key_unknown',
 
 like(Deskgate::header(ask('/credentials', undef), 'www-authenticate'),
     qr/^Bearer /, 'a challenge');
+
+
+# a command for credential_process
+
+$t->write_file('token', "$token\n");
+
+my @tool = ('deskgate-token', 'credentials', '--url',
+    'http://127.0.0.1:' . Deskgate::port(8080) . '/keys-by-token');
+my ($status, $out) = $t->tool(@tool, '@' . $t->testdir . '/token');
+my $printed = eval { $JSON->decode($out) } || {};
+
+is($status, 0, 'deskgate-token credentials') or diag($out);
+is($printed->{Version}, 1, 'in the form of credential_process');
+is(call_as({ %$printed, Token => $printed->{SessionToken} }, @call
+    )->{status}, 200, 'and they are good');
+is((stat $t->testdir . '/token')[7], length("$token\n"), 'the token stays');
+
+($status, $out) = $t->tool(@tool, 'x.y.z');
+is($status, 1, 'a bad token');
+like($out, qr/401: "UnrecognizedClientException"/, 'what the gateway says');
+
+($status, $out) = $t->tool(@tool[0 .. 2], 'http://192.0.2.1/credentials', 'x');
+is($status, 1, 'a token leaves the machine by TLS only');
+like($out, qr/takes https/, 'and that is said');
+
+$t->write_file('client.secret', 'secret-of-broker-04');
+chmod 0600, $t->testdir . '/client.secret';
+
+($status, $out) = $t->tool('deskgate-token', 'fetch', '--query', '--url',
+    'http://127.0.0.1:' . Deskgate::port(8102) . '/oauth2/token', '--client-id',
+    'gateway', $t->testdir . '/client.secret');
+is($status, 0, 'deskgate-token fetch') or diag($out);
+like($out, qr/^\S{10,}\n$/, 'prints a token');
 
 
 # an end

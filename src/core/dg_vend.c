@@ -192,6 +192,12 @@ dg_vend_seal(dg_crypto_t *crypto, const dg_vend_keys_t *keys,
     }
 
     sealed.caller.expires_at = end;
+    sealed.source_key_id = sealed.caller.access_key_id;
+
+    if (sealed.caller.issued_at == 0) {
+        sealed.caller.issued_at = sealed.vended_at;
+    }
+
     out->expires_at = end;
     dg_vend_write_claims(&w, &sealed);
 

@@ -53,11 +53,13 @@ typedef struct {
 /*
  * What a token says.  caller.kind becomes DG_CALLER_VENDED, its expires_at
  * the session's, verified false; all else is the caller's as it was when the
- * credentials were vended.
+ * credentials were vended.  One without a known time of issue, a key of a key
+ * file, counts as issued then.
  */
 typedef struct {
     dg_caller_t       caller;
     int64_t           vended_at;       /* seconds */
+    dg_span_t         source_key_id;   /* access key that asked, or empty */
     const dg_span_t  *locations;       /* where it is good; none: all */
     size_t            location_count;
     const dg_span_t  *services;        /* likewise */

@@ -35,7 +35,10 @@ typedef enum {
     ITEM_ISSUER,
     ITEM_ISSUER_URL,
     ITEM_SUBJECT,
-    ITEM_TOKEN_ID
+    ITEM_TOKEN_ID,
+    ITEM_KID,
+
+    ITEM_SOURCE_KEY_ID = 64
 } item_t;
 
 typedef struct {
@@ -53,7 +56,8 @@ static const field_t  texts[] = {
     { ITEM_ISSUER, offsetof(dg_caller_t, issuer) },
     { ITEM_ISSUER_URL, offsetof(dg_caller_t, issuer_url) },
     { ITEM_SUBJECT, offsetof(dg_caller_t, subject) },
-    { ITEM_TOKEN_ID, offsetof(dg_caller_t, token_id) }
+    { ITEM_TOKEN_ID, offsetof(dg_caller_t, token_id) },
+    { ITEM_KID, offsetof(dg_caller_t, kid) }
 };
 
 #define TEXTS  (sizeof(texts) / sizeof(texts[0]))
@@ -160,6 +164,11 @@ dg_vend_write_claims(dg_writer_t *w, const dg_vend_session_t *session)
     write_list(w, ITEM_LOCATION, session->locations,
                session->location_count);
     write_list(w, ITEM_SERVICE, session->services, session->service_count);
+
+    if (session->source_key_id.len) {
+        write_item(w, ITEM_SOURCE_KEY_ID, session->source_key_id);
+    }
+
     write_caller(w, &session->caller);
 }
 
@@ -360,6 +369,10 @@ take(const read_t *item, lists_t *lists, dg_vend_session_t *session)
 
     case ITEM_SERVICE:
         lists->services[session->service_count++] = item->value;
+        return true;
+
+    case ITEM_SOURCE_KEY_ID:
+        session->source_key_id = item->value;
         return true;
 
     default:

@@ -1,10 +1,12 @@
 /*
- * deskgate-token: signing keys and bearer tokens for tests and trials, and
- * why a token is refused.
+ * deskgate-token: signing keys and bearer tokens for tests and trials, why a
+ * token is refused, and credentials and tokens for programs that need them.
  *
  *     deskgate-token keygen rs256|es256 KID PRIVATE_PEM JWKS
  *     deskgate-token sign   rs256|es256 KID PRIVATE_PEM CLAIMS
  *     deskgate-token verify --issuer URL --audience NAME JWKS TOKEN
+ *     deskgate-token credentials --url URL TOKEN
+ *     deskgate-token fetch --url URL --client-id ID SECRET_FILE
  *
  * A token that is signed here is what an issuer would send: it opens every
  * gateway that trusts the key set, so keep the private key like a password.
@@ -12,6 +14,7 @@
 
 #define _POSIX_C_SOURCE  200809L
 
+#include "token_fetch.h"
 #include "tool.h"
 
 #include "dg_codec.h"
@@ -53,6 +56,11 @@ typedef struct {
     const char         *lifetime_text;
     const char         *issuer;
     const char         *audience;
+    const char         *url;
+    const char         *cacert;
+    const char         *client_id;
+    const char         *scope;
+    bool                query;           /* the grant of fetch goes there */
     bool                force;           /* keygen may replace files */
     bool                help;
     int64_t             lifetime;        /* seconds; 0: claims as they are */
@@ -72,8 +80,12 @@ static const char  help[] =
     "       deskgate-token sign [--lifetime=SECONDS] [--typ=TYPE]\n"
     "                           rs256|es256 KID PRIVATE_PEM CLAIMS\n"
     "       deskgate-token verify --issuer=URL --audience=NAME JWKS TOKEN\n"
+    "       deskgate-token credentials --url=URL [--cacert=FILE] TOKEN\n"
+    "       deskgate-token fetch --url=URL --client-id=ID [--scope=SCOPE]\n"
+    "                            [--query] [--cacert=FILE] SECRET_FILE\n"
     "\n"
-    "Signing keys and bearer tokens for tests and trials.\n"
+    "Signing keys and bearer tokens for tests and trials; credentials and\n"
+    "tokens for programs.\n"
     "\n"
     "keygen  makes a key pair: the private key as PEM, readable by its owner\n"
     "        only, and the public key as a JSON Web Key set for\n"
@@ -84,6 +96,12 @@ static const char  help[] =
     "verify  judges a token as a gateway with that issuer, audience and key\n"
     "        set would, now, and says who calls or why it is refused.  TOKEN\n"
     "        is the token, @FILE, or -.\n"
+    "credentials  trades a token for credentials at a deskgate_vend location\n"
+    "        and prints them as credential_process of AWS's SDKs reads them.\n"
+    "fetch   prints the token that a token endpoint gives for client_id and\n"
+    "        the secret in a file (client_credentials).  --query puts the\n"
+    "        grant where DCV brokers want it.\n"
+    "Both ask with the curl command; URL is https, or http to this machine.\n"
     "\n"
     "exit status: 0 done, 1 failed or refused, 2 wrong usage\n";
 
@@ -633,6 +651,37 @@ take_lifetime(options_t *o)
 }
 
 
+static int
+credentials(const options_t *o, const char *argument)
+{
+    token_fetch_t  fetch = { .url = o->url, .cacert = o->cacert };
+
+    if (o->url == NULL || o->client_id || o->scope || o->query) {
+        return wrong_usage();
+    }
+
+    return read_argument(argument, DG_JWS_TOKEN_MAX + 2, &fetch.token)
+           ? token_credentials(&fetch) : TOOL_USAGE;
+}
+
+
+static int
+fetch_token(const options_t *o, const char *file)
+{
+    token_fetch_t  fetch = {
+        .url = o->url, .cacert = o->cacert, .client_id = o->client_id,
+        .scope = o->scope, .query = o->query
+    };
+
+    if (o->url == NULL || o->client_id == NULL) {
+        return wrong_usage();
+    }
+
+    return tool_read_secret(file, &fetch.secret) ? token_grant(&fetch)
+                                                 : TOOL_USAGE;
+}
+
+
 /* keygen and sign have the same operands, but each its own options. */
 static int
 make(options_t *o, const char *command, const char **operands)
@@ -678,6 +727,14 @@ run(options_t *o, const char **operands, size_t count)
         return make(o, command, operands + 1);
     }
 
+    if (count == 2 && strcmp(command, "credentials") == 0) {
+        return credentials(o, operands[1]);
+    }
+
+    if (count == 2 && strcmp(command, "fetch") == 0) {
+        return fetch_token(o, operands[1]);
+    }
+
     if (count == 3 && strcmp(command, "verify") == 0) {
         return verify(o, operands[1], operands[2]);
     }
@@ -698,6 +755,11 @@ main(int argc, char **argv)
         { "--typ", &o.typ, NULL },
         { "--issuer", &o.issuer, NULL },
         { "--audience", &o.audience, NULL },
+        { "--url", &o.url, NULL },
+        { "--cacert", &o.cacert, NULL },
+        { "--client-id", &o.client_id, NULL },
+        { "--scope", &o.scope, NULL },
+        { "--query", NULL, &o.query },
         { "--force", NULL, &o.force },
         { "--help", NULL, &o.help }
     };

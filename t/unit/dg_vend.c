@@ -65,6 +65,7 @@ session_of(int64_t expires)
             .issuer = DG_SPAN("corp"),
             .issuer_url = DG_SPAN("https://sso.example.com"),
             .subject = DG_SPAN("alice"), .token_id = DG_SPAN("jti-1"),
+            .kid = DG_SPAN("k1"), .access_key_id = DG_SPAN("AKIDALICE"),
             .issued_at = NOW - 30, .expires_at = expires,
             .groups = groups, .group_count = 2, .tags = tags, .tag_count = 2,
             .claims = claims, .claim_count = 4,
@@ -149,6 +150,8 @@ round_trip(void)
     is_span(c->issuer_url, session.caller.issuer_url, "issuer's url");
     is_span(c->subject, session.caller.subject, "subject");
     is_span(c->token_id, session.caller.token_id, "token id");
+    is_span(c->kid, session.caller.kid, "kid");
+    is_span(opened.source_key_id, DG_SPAN("AKIDALICE"), "source key id");
     is_span(c->access_key_id, dg_span(v.access_key_id, 20), "access key id");
     ok(c->issued_at == NOW - 30 && c->expires_at == NOW + 600
        && opened.vended_at == NOW, "times");
@@ -293,6 +296,8 @@ bounds(void)
        && v.expires_at == NOW + DG_VEND_LIFETIME, "never more than an hour");
     ok(dg_vend_seal(crypto, &keys, &session, 60, &v) == DG_OK
        && v.expires_at == NOW + 60, "as short as one says");
+    ok(open_vended(&keys, &v, NOW) == DG_ALLOWED
+       && opened.caller.issued_at == NOW, "a key counts as issued now");
 }
 
 
@@ -300,7 +305,7 @@ bounds(void)
 static void
 all_members(void)
 {
-    ok(sizeof(dg_caller_t) == 248, "the members of a caller are known here "
+    ok(sizeof(dg_caller_t) == 264, "the members of a caller are known here "
        "(%zu bytes)", sizeof(dg_caller_t));
 }
 

@@ -110,7 +110,7 @@ sub whole {
 
     $parts{location} = complete($parts{location})
         if $parts{location} =~ /^\s*deskgate_/m
-           && $parts{location} !~ /^\s*deskgate(_status|_ready|_sandbox)?
+           && $parts{location} !~ /^\s*deskgate(_status|_ready|_sandbox|_vend)?
                                    [\s;]/mx;
 
     my $location = $parts{location} eq '' ? ''
@@ -172,6 +172,8 @@ sub define_names {
         broker => sub { "deskgate_broker $_[0] { token /_token_$_[0];"
             . ' client_id deskgate;'
             . ' client_secret_file /etc/deskgate/broker.secret; }' },
+        vended => sub { "deskgate_vended $_[0] {"
+            . ' keys /etc/deskgate/vended.keys; gateway example; }' },
         trail => sub { "deskgate_trail $_[0] { directory /var/log/deskgate;"
             . " account $ACCOUNT; }" },
     );
@@ -180,6 +182,7 @@ sub define_names {
         issuer      => [words($text, qr/\bbearer=([\w,.-]+)/)],
         credentials => [words($text, qr/^\s*deskgate_sign\s+(\w+)/m)],
         broker      => [words($text, qr/^\s*deskgate_inject\s+(\w+)/m)],
+        vended      => [words($text, qr/\bvended=([\w,.-]+)/)],
         trail       => [words($text, qr/^\s*deskgate_audit\s+(\w+)/m)],
     );
     my $added = '';
@@ -281,6 +284,7 @@ sub make_files {
         secret      => qr/(?:secret(?:_file)?[\s=]+
                        |deskgate_sandbox_client\s+\S+\s+)$path/x,
         jwks        => qr/jwks\s+$path/,
+        masters     => qr/deskgate_vended[^{]*\{[^}]*\bkeys\s+$path/,
     );
 
     $self->{for_location}{$_} = 1
@@ -337,6 +341,7 @@ sub make {
     );
 
     $self->put($base, $kind eq 'secret' ? "a-secret-of-an-example\n"
+        : $kind eq 'masters' ? 'example ' . 'A' x 43 . "=\n"
         : JSON::PP->new->canonical->pretty->encode($texts{$kind}));
 }
 
