@@ -356,7 +356,9 @@ ngx_http_deskgate_guards_replay(ngx_http_deskgate_ctx_t *ctx)
 {
     dg_access_t  access;
 
-    if (ctx->secret.len == 0 || ctx->lcf->replay == NGX_HTTP_DESKGATE_REPLAY_OFF) {
+    if (ctx->secret.len == 0
+        || ctx->lcf->replay == NGX_HTTP_DESKGATE_REPLAY_OFF)
+    {
         return 0;
     }
 

@@ -160,9 +160,9 @@ ngx_http_deskgate_policies_loaded(ngx_http_deskgate_ctx_t *ctx,
     for (n = 0; n < caller->policy_file_count; n++) {
 
         for (i = 0; i < ctx->lcf->policies->nelts; i++) {
-            if (attachment[i].key_policy
-                && dg_span_equal(ngx_http_deskgate_span(&attachment[i].name),
-                                 caller->policy_files[n]))
+            if (dg_span_equal(ngx_http_deskgate_span(
+                                  &attachment[i].key_policy),
+                              caller->policy_files[n]))
             {
                 break;
             }
