@@ -596,7 +596,7 @@ ngx_int_t ngx_http_deskgate_identify_own(ngx_http_request_t *r,
 ngx_int_t ngx_http_deskgate_serve(ngx_http_request_t *r,
     ngx_http_deskgate_ctx_t *ctx);
 u_char *ngx_http_deskgate_secret_memory(ngx_http_request_t *r, size_t size);
-ngx_int_t ngx_http_deskgate_answer(ngx_http_request_t *r,
+ngx_int_t ngx_http_deskgate_give(ngx_http_request_t *r,
     ngx_http_deskgate_ctx_t *ctx, dg_span_t content_type, dg_span_t body);
 
 /* vend */

@@ -96,7 +96,7 @@ ngx_http_deskgate_secret_wipe(void *data)
 /* Answers 200 with a body that nobody may keep, and ends the call. */
 
 ngx_int_t
-ngx_http_deskgate_answer(ngx_http_request_t *r, ngx_http_deskgate_ctx_t *ctx,
+ngx_http_deskgate_give(ngx_http_request_t *r, ngx_http_deskgate_ctx_t *ctx,
     dg_span_t content_type, dg_span_t body)
 {
     ngx_int_t     rc;

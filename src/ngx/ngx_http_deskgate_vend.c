@@ -236,8 +236,8 @@ ngx_http_deskgate_serve_vend(ngx_http_request_t *r,
     dg_time_write_iso(&w, vended->expires_at);
     dg_write_cstr(&w, "\"}");
 
-    return ngx_http_deskgate_answer(r, ctx, DG_SPAN("application/json"),
-                                    dg_written(&w));
+    return ngx_http_deskgate_give(r, ctx, DG_SPAN("application/json"),
+                                  dg_written(&w));
 }
 
 
