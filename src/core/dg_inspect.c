@@ -489,7 +489,7 @@ conclude(dg_inspect_t *in)
 
     if ((err = dg_inspect_close_root(in)) != DG_OK
         || (err = finish_copy(in)) != DG_OK
-        || (err = dg_inspect_tags(in)) != DG_OK)
+        || (err = dg_inspect_finish_tags(in)) != DG_OK)
     {
         return err;
     }

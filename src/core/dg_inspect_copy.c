@@ -30,11 +30,11 @@ is_off(const dg_inspect_t *in)
 }
 
 
-/* Doubles the room.  At the limit the copy is given up. */
+/* Four times the room.  At the limit the copy is given up. */
 static dg_err_t
 grow(dg_inspect_copy_t *copy, dg_arena_t *arena)
 {
-    size_t    room = copy->w.cap * 2;
+    size_t    room = copy->w.cap * 4;
     uint8_t  *buffer;
 
     if (copy->w.cap >= DG_INSPECT_COPY_MAX) {

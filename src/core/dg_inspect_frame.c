@@ -7,6 +7,7 @@
 #include <string.h>
 
 #define VALUES_START  16
+#define VALUES_GROW   4   /* fewer are copied than by doubling */
 
 
 static dg_err_t
@@ -56,6 +57,25 @@ room_for_members(dg_inspect_t *in, dg_inspect_frame_t *f)
 }
 
 
+/* The items of a list have its path, and so its role. */
+static dg_inspect_role_t
+role_of(const dg_inspect_t *in)
+{
+    dg_span_t  path = dg_span(in->path, in->path_len);
+
+    if (in->is_answer || path.len == 0 || in->call->operation == NULL) {
+        return DG_ROLE_PLAIN;
+    }
+
+    if (dg_span_equal(path, in->call->operation->tags)) {
+        return DG_ROLE_TAGS;
+    }
+
+    return dg_span_equal(path, in->call->operation->tag_keys)
+           ? DG_ROLE_TAG_KEYS : DG_ROLE_PLAIN;
+}
+
+
 dg_err_t
 dg_inspect_push(dg_inspect_t *in, const dg_shape_t *shape, bool is_list,
     bool mutes, bool sensitive)
@@ -81,6 +101,7 @@ dg_inspect_push(dg_inspect_t *in, const dg_shape_t *shape, bool is_list,
         in->copy.muted++;
     }
 
+    f->role = role_of(in);
     return room_for_members(in, f);
 }
 
@@ -214,7 +235,8 @@ static dg_err_t
 room_for_value(dg_inspect_t *in)
 {
     dg_inspect_value_t  *values;
-    size_t               room = in->values_room ? in->values_room * 2
+    size_t               room = in->values_room ? in->values_room
+                                                  * VALUES_GROW
                                                 : VALUES_START;
 
     if (in->result.value_count < in->values_room) {
@@ -313,5 +335,5 @@ dg_inspect_collect(dg_inspect_t *in, dg_inspect_frame_t *f, dg_span_t text,
         in->result.client_token = v->text;
     }
 
-    return DG_OK;
+    return f->role == DG_ROLE_PLAIN ? DG_OK : dg_inspect_note_tag(in, f, v);
 }

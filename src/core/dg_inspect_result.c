@@ -4,22 +4,10 @@
 
 #include "dg_inspect_state.h"
 
+#include <string.h>
 
-/* What follows PATH/ in a value's path; false when it is another path. */
-static bool
-below(const dg_inspect_value_t *v, dg_span_t path, dg_span_t *rest)
-{
-    /* the slash first: it is the cheapest look at most paths */
 
-    if (v->path.len <= path.len || v->path.data[path.len] != '/'
-        || !dg_span_starts_with(v->path, path))
-    {
-        return false;
-    }
-
-    *rest = dg_span_slice(v->path, path.len + 1, v->path.len);
-    return true;
-}
+#define TAGS_START  8
 
 
 static bool
@@ -30,130 +18,125 @@ is_one_of(dg_span_t name, const char *upper, const char *lower)
 }
 
 
-/* The Value beside a Key: the same structure has it. */
-static dg_span_t
-tag_value(const dg_inspection_t *r, size_t key, dg_span_t path)
+/* A new tag at the end of a list; NULL without memory. */
+static dg_inspect_tag_t *
+add_tag(dg_inspect_t *in, dg_inspect_tags_t *list, uint32_t item)
 {
-    dg_span_t  rest;
-    size_t     i, from = key ? key - 1 : 0;
+    size_t             room = list->room ? list->room * 2 : TAGS_START;
+    dg_inspect_tag_t  *tags;
 
-    /* a tag has two members, so its value is the neighbour of its key */
-
-    for (i = from; i < r->value_count && i <= key + 1; i++) {
-        if (r->values[i].group == r->values[key].group
-            && below(&r->values[i], path, &rest)
-            && is_one_of(rest, "Value", "value"))
-        {
-            return r->values[i].text;
+    if (list->count == list->room) {
+        tags = dg_arena_alloc(in->arena, room * sizeof(*tags));
+        if (tags == NULL) {
+            return NULL;
         }
+
+        if (list->count != 0) {
+            memcpy(tags, list->tags, list->count * sizeof(*tags));
+        }
+
+        list->tags = tags;
+        list->room = room;
     }
 
-    return DG_SPAN("");
+    tags = &list->tags[list->count++];
+    *tags = (dg_inspect_tag_t) { .value = DG_SPAN_EMPTY, .item = item };
+    return tags;
 }
 
 
-static size_t
-gather_tags(const dg_inspect_t *in, dg_inspect_tag_t *out)
+/* The tag that a structure is; one without a key counts for nothing. */
+static dg_inspect_tag_t *
+tag_of_group(dg_inspect_t *in, const dg_inspect_value_t *v)
 {
-    const dg_inspection_t     *r = &in->result;
-    const dg_inspect_value_t  *v;
-    const dg_member_t         *m;
-    dg_span_t                  path = in->call->operation->tags, rest;
-    size_t                     i, count = 0;
-    bool                       is_map;
-
-    m = dg_model_path(in->call->operation->input, path);
-    is_map = m != NULL && m->shape->type == DG_SHAPE_MAP;
-
-    for (i = 0; i < r->value_count; i++) {
-        v = &r->values[i];
-
-        if (!below(v, path, &rest)
-            || (!is_map && !is_one_of(rest, "Key", "key")))
-        {
-            continue;
-        }
-
-        out[count].key = is_map ? rest : v->text;
-        out[count].value = is_map ? v->text : tag_value(r, i, path);
-        out[count++].item = v->item;
+    if (in->tags.count != 0 && in->tag_group == v->group) {
+        return &in->tags.tags[in->tags.count - 1];
     }
 
-    return count;
+    in->tag_group = v->group;
+    return add_tag(in, &in->tags, v->item);
 }
 
 
-static size_t
-gather_tag_keys(const dg_inspect_t *in, dg_inspect_tag_t *out)
+static dg_err_t
+note_map_tag(dg_inspect_t *in, const dg_inspect_value_t *v, size_t path_len)
 {
-    const dg_inspection_t  *r = &in->result;
-    size_t                  i, count = 0;
+    dg_inspect_tag_t  *tag = add_tag(in, &in->tags, v->item);
 
-    for (i = 0; i < r->value_count; i++) {
-        if (dg_span_equal(r->values[i].path, in->call->operation->tag_keys)) {
-            out[count].key = r->values[i].text;
-            out[count].value = DG_SPAN_EMPTY;
-            out[count++].item = r->values[i].item;
-        }
+    if (tag == NULL) {
+        return DG_ERR_MEMORY;
     }
 
-    return count;
-}
-
-
-/*
- * How many values may be tags or tag keys, by a look at one byte of their
- * paths: most calls have none.
- */
-static size_t
-candidates(const dg_inspect_t *in)
-{
-    const dg_operation_t      *o = in->call->operation;
-    const dg_inspect_value_t  *v = in->result.values;
-    size_t                     i, n = 0;
-
-    for (i = 0; i < in->result.value_count; i++) {
-        n += (o->tags.len != 0 && v[i].path.len > o->tags.len
-              && v[i].path.data[o->tags.len] == '/')
-             || (o->tag_keys.len != 0
-                 && v[i].path.len == o->tag_keys.len);
-    }
-
-    return n;
+    tag->key = dg_span_slice(v->path, path_len + 1, v->path.len);
+    tag->value = v->text;
+    return DG_OK;
 }
 
 
 dg_err_t
-dg_inspect_tags(dg_inspect_t *in)
+dg_inspect_note_tag(dg_inspect_t *in, const dg_inspect_frame_t *f,
+    const dg_inspect_value_t *v)
 {
-    const dg_operation_t  *o = in->call->operation;
-    dg_inspect_tag_t      *tags, *keys;
-    size_t                 i, tag_count, key_count, most = candidates(in);
+    dg_inspect_tag_t  *tag;
+    dg_span_t          name = f->member->wire_name;
 
-    if (most == 0) {
+    if (f->role == DG_ROLE_TAG_KEYS) {
+        tag = add_tag(in, &in->tag_keys, v->item);
+        if (tag == NULL) {
+            return DG_ERR_MEMORY;
+        }
+
+        tag->key = v->text;
         return DG_OK;
     }
 
-    tags = dg_arena_alloc(in->arena, most * sizeof(*tags));
-    keys = dg_arena_alloc(in->arena, 2 * most * sizeof(*keys));
+    if (f->shape->type == DG_SHAPE_MAP) {
+        return note_map_tag(in, v, f->path_len);
+    }
 
-    if (tags == NULL || keys == NULL) {
+    tag = tag_of_group(in, v);
+    if (tag == NULL) {
         return DG_ERR_MEMORY;
     }
 
-    tag_count = o->tags.len ? gather_tags(in, tags) : 0;
-    key_count = o->tag_keys.len ? gather_tag_keys(in, keys) : 0;
+    if (is_one_of(name, "Key", "key")) {
+        tag->key = v->text;
 
-    /* the keys of tags that are set count as tag keys, too */
-    for (i = 0; i < tag_count; i++) {
-        keys[key_count] = tags[i];
-        keys[key_count++].value = DG_SPAN_EMPTY;
+    } else if (is_one_of(name, "Value", "value")) {
+        tag->value = v->text;
     }
 
-    in->result.tags = tags;
-    in->result.tag_count = tag_count;
-    in->result.tag_keys = keys;
-    in->result.tag_key_count = key_count;
+    return DG_OK;
+}
+
+
+dg_err_t
+dg_inspect_finish_tags(dg_inspect_t *in)
+{
+    dg_inspect_tag_t  *key;
+    size_t             i, count = 0;
+
+    /* the keys of tags that are set count as tag keys, too */
+
+    for (i = 0; i < in->tags.count; i++) {
+        if (in->tags.tags[i].key.data == NULL) {
+            continue;
+        }
+
+        in->tags.tags[count++] = in->tags.tags[i];
+
+        key = add_tag(in, &in->tag_keys, in->tags.tags[i].item);
+        if (key == NULL) {
+            return DG_ERR_MEMORY;
+        }
+
+        key->key = in->tags.tags[i].key;
+    }
+
+    in->result.tags = in->tags.tags;
+    in->result.tag_count = count;
+    in->result.tag_keys = in->tag_keys.tags;
+    in->result.tag_key_count = in->tag_keys.count;
     return DG_OK;
 }
 

@@ -13,6 +13,20 @@
 #define DG_INSPECT_SEEN_INLINE 64     /* members that need no allocation */
 #define DG_INSPECT_FRAMES_START 12    /* levels before more are allocated */
 
+/* What a container of the walk is to policies. */
+typedef enum {
+    DG_ROLE_PLAIN,
+    DG_ROLE_TAGS,      /* the map of tags, or one of a list of them */
+    DG_ROLE_TAG_KEYS   /* a list of tag keys */
+} dg_inspect_role_t;
+
+/* Tags that were seen so far. */
+typedef struct {
+    dg_inspect_tag_t  *tags;
+    size_t             count;
+    size_t             room;
+} dg_inspect_tags_t;
+
 /* A structure, list or map that the walk is inside of. */
 typedef struct {
     const dg_shape_t   *shape;     /* NULL: nothing is known in here */
@@ -21,6 +35,7 @@ typedef struct {
     size_t              path_len;  /* of this container's path */
     uint32_t            index;     /* items so far, the one that comes too */
     uint32_t            group;
+    dg_inspect_role_t   role;
     bool                is_list;
     bool                is_batch;
     bool                mutes;     /* hidden from the copy from here on */
@@ -71,6 +86,9 @@ struct dg_inspect_s {
     size_t                      values_room;
     size_t                      bytes;
     dg_span_t                  *unknown;
+    dg_inspect_tags_t           tags;
+    dg_inspect_tags_t           tag_keys;
+    uint32_t                    tag_group;   /* of the last of the tags */
 
     dg_inspect_copy_t           copy;
     dg_writer_t                 errors;
@@ -178,6 +196,9 @@ DG_MUST_USE dg_err_t dg_inspect_copy_digest(dg_inspect_t *in, dg_span_t name,
 
 /* Results (dg_inspect_result.c) */
 
-DG_MUST_USE dg_err_t dg_inspect_tags(dg_inspect_t *in);
+/* A value of a frame whose role is not plain. */
+DG_MUST_USE dg_err_t dg_inspect_note_tag(dg_inspect_t *in,
+    const dg_inspect_frame_t *f, const dg_inspect_value_t *v);
+DG_MUST_USE dg_err_t dg_inspect_finish_tags(dg_inspect_t *in);
 
 #endif
