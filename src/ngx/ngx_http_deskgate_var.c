@@ -58,6 +58,17 @@ ngx_http_deskgate_value_region(ngx_http_request_t *r,
 }
 
 
+/* From configuration and model only, whatever the client says. */
+
+static dg_span_t
+ngx_http_deskgate_value_upstream_host(ngx_http_request_t *r,
+    ngx_http_deskgate_ctx_t *ctx)
+{
+    return ctx->offer ? ngx_http_deskgate_span(&ctx->offer->host)
+                      : DG_SPAN_EMPTY;
+}
+
+
 static dg_span_t
 ngx_http_deskgate_value_caller(ngx_http_request_t *r,
     ngx_http_deskgate_ctx_t *ctx)
@@ -113,6 +124,10 @@ static ngx_http_variable_t  ngx_http_deskgate_variables[] = {
 
     { ngx_string("deskgate_region"), NULL, ngx_http_deskgate_variable,
       (uintptr_t) ngx_http_deskgate_value_region,
+      NGX_HTTP_VAR_NOCACHEABLE, 0 },
+
+    { ngx_string("deskgate_upstream_host"), NULL, ngx_http_deskgate_variable,
+      (uintptr_t) ngx_http_deskgate_value_upstream_host,
       NGX_HTTP_VAR_NOCACHEABLE, 0 },
 
     { ngx_string("deskgate_caller"), NULL, ngx_http_deskgate_variable,
