@@ -146,6 +146,25 @@ def broker():
               {'SessionId': ident, 'Owner': 'dave'}]))
 
 
+def one_endpoint():
+    """AWS_ENDPOINT_URL is all that leads each client to the gateway."""
+    os.environ['AWS_ENDPOINT_URL'] = HTTPS
+    calls = [('workspaces', 'describe_workspaces', 'Workspaces'),
+             ('workspaces-instances', 'list_workspace_instances',
+              'WorkspaceInstances'),
+             ('ssm-guiconnect', 'get_connection_recording_preferences', None),
+             ('dcv-session-manager', 'describe_servers', 'Servers')]
+
+    for service, operation, member in calls:
+        made = client(service, None)
+        report(made.meta.endpoint_url == HTTPS,
+               f'one endpoint: {service}', made.meta.endpoint_url)
+        check(f'one endpoint: {operation}', getattr(made, operation),
+              lambda a, m=member: m is None or m in a)
+
+    del os.environ['AWS_ENDPOINT_URL']
+
+
 def main():
     print(f'# botocore {botocore.__version__}')
     life(client('workspaces'), 'signed, TLS')
@@ -153,6 +172,7 @@ def main():
     life(bearer('workspaces'), 'bearer')
     refusals(client('workspaces'))
     broker()
+    one_endpoint()
     return 1 if state['failed'] else 0
 
 
