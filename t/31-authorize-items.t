@@ -156,6 +156,36 @@ mistake(grant('dcv-session-manager:DescribeServers',
     'ForAnyValue:StringEquals' => { 'dcv:SharedFeatures' => 'printer' }),
     qr/never be present/);
 
+# what is wrong with a policy, strictly and not
+
+my @three = (grant('workspaces:DescribeWorkspace'),
+    grant('workspaces:DescribeWorkspaces', undef,
+        ['arn:aws:workspaces:*:*:chair/*']),
+    grant('workspaces:DescribeWorkspaces',
+        StringEquals => { 'aws:RequestTag/a' => 'a' }));
+
+foreach my $statement (@three) {
+    mistake($statement, qr/bad\.json:\d+:\d+: /);
+    is(mistakes($statement, 'deskgate_policy_strict off;')->[0], 1,
+        'not with deskgate_policy_strict off');
+}
+
+like(mistakes($three[0], 'deskgate_policy_strict off;')->[1],
+    qr/\[warn\].*unknown action.*did you mean "workspaces:DescribeWorkspaces"/,
+    'which warns');
+is(mistakes(grant('workspaces:DescribeWorkspaces', StringEquals =>
+    { 'aws:usernam' => 'a' }), 'deskgate_policy_strict off;')->[0], '',
+    'an unknown key stays an error');
+mistake(grant('workspaces:DescribeWorkspaces', StringEquals =>
+    { 'aws:username' => '${aws:usernam}' }),
+    qr/unknown variable "aws:usernam", did you mean "aws:username"/);
+like(mistakes($three[0], 'deskgate_policy %%TESTDIR%%/policy.json;'
+    . ' deskgate_policy_strict off;')->[1],
+    qr/must stand before the first policy/, 'too late');
+is(scalar(() = mistakes(statement('Allow', ['ec2:RunInstances',
+    'ec2:RunInstances', 'workspaces:DescribeWorkspaces']), '')->[1]
+    =~ /no model of the service/g), 1, 'another service is told of once');
+
 $t->finish;
 
 
@@ -280,13 +310,23 @@ sub unreadable {
 }
 
 
-sub mistake {
-    my ($statement, $says) = @_;
+# [is it accepted, what is said]
+sub mistakes {
+    my ($statement, $http) = @_;
 
     $t->write_file('bad.json', Deskgate::Gateway::policy_text($statement));
 
     my ($fine, $text) = $t->check_config(Deskgate::Gateway::text(
-        policy => 'deskgate_policy %%TESTDIR%%/bad.json;'));
+        http => $http, policy => 'deskgate_policy %%TESTDIR%%/bad.json;'));
+
+    return [$fine, $text];
+}
+
+
+sub mistake {
+    my ($statement, $says) = @_;
+
+    my ($fine, $text) = @{mistakes($statement, '')};
 
     ok(!$fine, 'a policy is refused');
     like($text, $says, 'and says why');

@@ -38,6 +38,25 @@ action_is_formed(dg_span_t text)
 }
 
 
+void
+dg_policy_warn_unloaded(dg_policy_loader_t *loader, const dg_json_t *node)
+{
+    for (size_t i = 0; i < loader->warned_count; i++) {
+        if (dg_span_equal_nocase(loader->warned[i], node->text)) {
+            return;
+        }
+    }
+
+    if (loader->warned_count < DG_POLICY_WARNED_MAX) {
+        loader->warned[loader->warned_count++] = node->text;
+    }
+
+    dg_policy_problem(loader, DG_POLICY_WARNING, DG_OK, node, false,
+                      "no model of the service of \"%s\" is loaded: it never "
+                      "matches", dg_policy_quote(loader, node->text));
+}
+
+
 static void
 check_action(dg_policy_loader_t *loader, const dg_json_t *node)
 {
@@ -52,9 +71,7 @@ check_action(dg_policy_loader_t *loader, const dg_json_t *node)
     if (!c->service_known(c->ctx, dg_span_slice(text, 0,
                                                 dg_span_find(text, ':'))))
     {
-        dg_policy_problem(loader, DG_POLICY_WARNING, DG_OK, node, false,
-                          "no model of the service of \"%s\" is loaded: "
-                          "it never matches", dg_policy_quote(loader, text));
+        dg_policy_warn_unloaded(loader, node);
         return;
     }
 

@@ -67,6 +67,7 @@ compile_part(dg_policy_loader_t *loader, const dg_json_t *node,
     err = dg_pattern_compile(&loader->keys, loader->arena, text, flags, out);
 
     if (err == DG_OK) {
+        dg_policy_check_variables(loader, node, out);
         return true;
     }
 
@@ -171,10 +172,7 @@ check_resource(dg_policy_loader_t *loader, const dg_json_t *node)
     }
 
     if (!c->service_known(c->ctx, part[ARN_SERVICE])) {
-        dg_policy_problem(loader, DG_POLICY_WARNING, DG_OK, node, false,
-                          "no model of the service of \"%s\" is loaded: it "
-                          "never matches",
-                          dg_policy_quote(loader, node->text));
+        dg_policy_warn_unloaded(loader, node);
         return;
     }
 

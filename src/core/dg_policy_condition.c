@@ -249,6 +249,10 @@ load_value(dg_policy_loader_t *loader, const dg_json_t *node,
         return;
     }
 
+    if (op->family < DG_FAMILY_ARN) {
+        dg_policy_check_variables(loader, node, &out->pattern);
+    }
+
     if (op->family == DG_FAMILY_IP
         && dg_network_parse(text, &out->network, &host_bits) == DG_OK
         && host_bits)
@@ -294,66 +298,129 @@ load_values(dg_policy_loader_t *loader, const dg_json_t *node,
 }
 
 
+/* What a statement asks for: a condition's key, or a variable in a text. */
+typedef struct {
+    const dg_json_t  *node;
+    bool              at_key;
+    const char       *what;
+    dg_span_t         name;
+} asked_t;
+
+
+/* Reports a key without a value; false when that is an error anyway. */
 static bool
-check_key(dg_policy_loader_t *loader, const dg_json_t *node,
-    const dg_policy_statement_t *statement, dg_policy_condition_t *condition)
+check_kind(dg_policy_loader_t *loader, const asked_t *asked,
+    dg_policy_key_kind_t kind)
 {
     const dg_policy_catalogue_t  *c = loader->options->catalogue;
-    dg_policy_actions_t           actions = { statement->action_texts,
-                                              statement->action_count,
-                                              statement->not_action };
-    bool                          strict = loader->options->strict;
+    dg_policy_severity_t          severity = DG_POLICY_ERROR;
+    dg_span_t                     near = DG_SPAN_EMPTY;
+    const char                   *before = "", *why;
 
-    switch (c->key_kind(c->ctx, node->key, &actions)) {
+    switch (kind) {
 
     case DG_POLICY_KEY_UNKNOWN:
-        dg_policy_problem(loader, DG_POLICY_ERROR, DG_ERR_INVALID, node, true,
-                          "unknown condition key \"%s\"%s",
-                          dg_policy_quote(loader, node->key),
-                          dg_policy_hint(loader,
-                                         c->suggest_key(c->ctx, node->key)));
-        return false;
+        before = "unknown ";
+        why = "";
+        near = c->suggest_key(c->ctx, asked->name);
+        break;
 
     case DG_POLICY_KEY_NOT_OFFERED:
-        dg_policy_problem(loader, DG_POLICY_ERROR, DG_ERR_INVALID, node, true,
-                          "condition key \"%s\" is IAM's, but its value is "
-                          "not known here", dg_policy_quote(loader,
-                                                            node->key));
-        return false;
+        why = " is IAM's, but its value is not known here";
+        break;
 
     case DG_POLICY_KEY_NOT_LOOKED_UP:
-        dg_policy_problem(loader, DG_POLICY_ERROR, DG_ERR_INVALID, node, true,
-                          "condition key \"%s\" is a fact of the resource, "
-                          "which is not looked up for these actions",
-                          dg_policy_quote(loader, node->key));
-        return false;
+        why = " is a fact of the resource, which is not looked up for these "
+              "actions";
+        break;
 
     case DG_POLICY_KEY_IMPOSSIBLE:
-        dg_policy_problem(loader,
-                          strict ? DG_POLICY_ERROR : DG_POLICY_WARNING,
-                          DG_ERR_INVALID, node, true,
-                          "condition key \"%s\" can never be present for "
-                          "the statement's actions",
-                          dg_policy_quote(loader, node->key));
-        return true;
-
-    case DG_POLICY_KEY_LIST:
-        if (condition->op.quantifier != DG_QUANTIFIER_NONE
-            || condition->op.family == DG_FAMILY_NULL)
-        {
-            return true;
-        }
-
-        dg_policy_problem(loader, DG_POLICY_ERROR, DG_ERR_INVALID, node, true,
-                          "condition key \"%s\" can have several values: "
-                          "write ForAnyValue:%s or ForAllValues:%s",
-                          dg_policy_quote(loader, node->key),
-                          dg_policy_quote(loader, condition->op_text),
-                          dg_policy_quote(loader, condition->op_text));
-        return false;
+        why = " can never be present for the statement's actions";
+        severity = loader->options->strict ? DG_POLICY_ERROR
+                                           : DG_POLICY_WARNING;
+        break;
 
     default:
         return true;
+    }
+
+    dg_policy_problem(loader, severity, DG_ERR_INVALID, asked->node,
+                      asked->at_key, "%s%s \"%s\"%s%s", before, asked->what,
+                      dg_policy_quote(loader, asked->name), why,
+                      dg_policy_hint(loader, near));
+
+    return kind == DG_POLICY_KEY_IMPOSSIBLE;
+}
+
+
+static dg_policy_key_kind_t
+kind_of(const dg_policy_loader_t *loader, dg_span_t name)
+{
+    const dg_policy_catalogue_t  *c = loader->options->catalogue;
+    const dg_policy_statement_t  *s = loader->statement;
+    dg_policy_actions_t           actions = { s->action_texts,
+                                              s->action_count,
+                                              s->not_action };
+
+    return c->key_kind(c->ctx, name, &actions);
+}
+
+
+static bool
+check_key(dg_policy_loader_t *loader, const dg_json_t *node,
+    const dg_policy_condition_t *condition)
+{
+    asked_t               asked = { node, true, "condition key", node->key };
+    dg_policy_key_kind_t  kind = kind_of(loader, node->key);
+
+    if (kind != DG_POLICY_KEY_LIST) {
+        return check_kind(loader, &asked, kind);
+    }
+
+    if (condition->op.quantifier != DG_QUANTIFIER_NONE
+        || condition->op.family == DG_FAMILY_NULL)
+    {
+        return true;
+    }
+
+    dg_policy_problem(loader, DG_POLICY_ERROR, DG_ERR_INVALID, node, true,
+                      "condition key \"%s\" can have several values: "
+                      "write ForAnyValue:%s or ForAllValues:%s",
+                      dg_policy_quote(loader, node->key),
+                      dg_policy_quote(loader, condition->op_text),
+                      dg_policy_quote(loader, condition->op_text));
+    return false;
+}
+
+
+void
+dg_policy_check_variables(dg_policy_loader_t *loader, const dg_json_t *node,
+    const dg_pattern_t *pattern)
+{
+    asked_t               asked = { node, false, "variable", DG_SPAN_EMPTY };
+    dg_policy_key_kind_t  kind;
+
+    if (loader->options->catalogue == NULL || pattern->variables == 0) {
+        return;
+    }
+
+    for (size_t i = 0; i < pattern->count; i++) {
+        if (pattern->pieces[i].kind != DG_PIECE_VARIABLE) {
+            continue;
+        }
+
+        asked.name = loader->keys.names[pattern->pieces[i].key];
+        kind = kind_of(loader, asked.name);
+
+        if (kind == DG_POLICY_KEY_LIST) {
+            dg_policy_problem(loader, DG_POLICY_ERROR, DG_ERR_INVALID, node,
+                              false, "variable \"%s\" can have several "
+                              "values, and matches nothing then",
+                              dg_policy_quote(loader, asked.name));
+            continue;
+        }
+
+        (void) check_kind(loader, &asked, kind);
     }
 }
 
@@ -405,7 +472,7 @@ load_condition(dg_policy_loader_t *loader, const dg_json_t *element,
     }
 
     if (loader->options->catalogue != NULL
-        && !check_key(loader, node, statement, condition))
+        && !check_key(loader, node, condition))
     {
         return;
     }

@@ -122,6 +122,8 @@ struct dg_policy_s {
 
 /* The loader: one for a document while it is compiled */
 
+#define DG_POLICY_WARNED_MAX  64   /* texts that are told of once */
+
 typedef struct {
     dg_arena_t                   *arena;
     const dg_policy_options_t    *options;
@@ -131,6 +133,9 @@ typedef struct {
     dg_policy_keys_t              keys;
     bool                         *used;       /* by key, this statement */
     size_t                        used_room;
+    const dg_policy_statement_t  *statement;  /* whose elements are loaded */
+    dg_span_t                     warned[DG_POLICY_WARNED_MAX];
+    size_t                        warned_count;
 } dg_policy_loader_t;
 
 /*
@@ -141,6 +146,20 @@ void dg_policy_problem(dg_policy_loader_t *loader,
     dg_policy_severity_t severity, dg_err_t err, const dg_json_t *node,
     bool at_key, const char *format, ...)
     __attribute__((format(printf, 6, 7)));
+
+/*
+ * Warns that an action or ARN is of a service without a loaded model; once
+ * for each text.
+ */
+void dg_policy_warn_unloaded(dg_policy_loader_t *loader,
+    const dg_json_t *node);
+
+/*
+ * Reports variables that have no value for the statement's actions, which
+ * must be loaded already.
+ */
+void dg_policy_check_variables(dg_policy_loader_t *loader,
+    const dg_json_t *node, const dg_pattern_t *pattern);
 
 /* A printable, shortened copy in the arena, for messages. */
 const char *dg_policy_quote(dg_policy_loader_t *loader, dg_span_t text);

@@ -423,6 +423,7 @@ load_statement(dg_policy_loader_t *loader, const dg_json_t *node,
     }
 
     statement->line = node->line;
+    loader->statement = statement;
     check_elements(loader, node, statement_elements);
     load_sid(loader, node, statement);
     load_effect(loader, node, statement);

@@ -235,6 +235,7 @@ typedef struct {
     dg_arena_t                      arena;
     dg_policy_catalogue_t           catalogue;
     unsigned                        catalogued:1;
+    ngx_flag_t                      policy_strict;
 } ngx_http_deskgate_main_conf_t;
 
 typedef struct ngx_http_deskgate_loc_conf_s  ngx_http_deskgate_loc_conf_t;
@@ -273,7 +274,6 @@ struct ngx_http_deskgate_loc_conf_s {
     ngx_array_t                    *hosts;       /* of ngx_str_t */
     time_t                          skew;
     ngx_flag_t                      insecure_upstream;
-    ngx_uint_t                      policy_strict;
 
     /* what the gateway offers here itself; NULL: it forwards */
     const dg_operation_t           *own;
@@ -736,6 +736,8 @@ char *ngx_http_deskgate_conf_service(ngx_conf_t *cf, ngx_command_t *cmd,
 char *ngx_http_deskgate_conf_authenticate(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 char *ngx_http_deskgate_conf_policy(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+char *ngx_http_deskgate_conf_strict(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 char *ngx_http_deskgate_conf_shadow(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);

@@ -63,8 +63,7 @@ ngx_int_t ngx_http_deskgate_finish_policies(ngx_conf_t *cf,
 
 /* Reads and compiles the file that the attachment names. */
 ngx_int_t ngx_http_deskgate_policy_file(ngx_conf_t *cf,
-    ngx_http_deskgate_attachment_t *a, dg_policy_form_t form,
-    ngx_uint_t strict);
+    ngx_http_deskgate_attachment_t *a, dg_policy_form_t form);
 
 /* A copy of an array of attachments; NULL without memory. */
 ngx_array_t *ngx_http_deskgate_policies_copy(ngx_conf_t *cf,

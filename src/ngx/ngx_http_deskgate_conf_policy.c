@@ -23,6 +23,21 @@ static ngx_int_t ngx_http_deskgate_policy_hash(ngx_conf_t *cf,
     ngx_http_deskgate_policy_set_t *set);
 
 
+/* deskgate_policy_strict on|off: known before the first policy is read */
+
+char *
+ngx_http_deskgate_conf_strict(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_http_deskgate_main_conf_t  *mcf = conf;
+
+    if (mcf->catalogued) {
+        return "must stand before the first policy";
+    }
+
+    return ngx_conf_set_flag_slot(cf, cmd, conf);
+}
+
+
 /* deskgate_policy FILE [for=PATTERN | for=group:ISSUER/NAME] */
 
 char *
@@ -66,7 +81,7 @@ ngx_http_deskgate_conf_policy(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
     attachment->name = value[1];
 
-    if (ngx_http_deskgate_policy_file(cf, attachment, form, 1) != NGX_OK) {
+    if (ngx_http_deskgate_policy_file(cf, attachment, form) != NGX_OK) {
         return NGX_CONF_ERROR;
     }
 
@@ -109,8 +124,7 @@ ngx_http_deskgate_policy_for(ngx_http_deskgate_attachment_t *a,
 
 ngx_int_t
 ngx_http_deskgate_policy_file(ngx_conf_t *cf,
-    ngx_http_deskgate_attachment_t *a, dg_policy_form_t form,
-    ngx_uint_t strict)
+    ngx_http_deskgate_attachment_t *a, dg_policy_form_t form)
 {
     dg_diag_t                       diag;
     dg_span_t                       text;
@@ -135,7 +149,7 @@ ngx_http_deskgate_policy_file(ngx_conf_t *cf,
 
     options.form = form;
     options.catalogue = &mcf->catalogue;
-    options.strict = strict;
+    options.strict = mcf->policy_strict != 0;   /* unset is on */
     options.report = ngx_http_deskgate_policy_report;
     options.report_ctx = &report;
 
@@ -350,7 +364,7 @@ ngx_http_deskgate_finish_key_policies(ngx_conf_t *cf,
                 a->key_policy = path;
 
                 if (ngx_http_deskgate_policy_file(cf, a,
-                                                  DG_POLICY_IDENTITY, 1)
+                                                  DG_POLICY_IDENTITY)
                     != NGX_OK)
                 {
                     return NGX_ERROR;

@@ -130,7 +130,7 @@ ngx_http_deskgate_shadow_file(ngx_conf_t *cf,
         }
     }
 
-    return ngx_http_deskgate_policy_file(cf, a, form, 1) == NGX_OK
+    return ngx_http_deskgate_policy_file(cf, a, form) == NGX_OK
            ? NGX_CONF_OK : NGX_CONF_ERROR;
 }
 

@@ -127,6 +127,13 @@ static ngx_command_t  ngx_http_deskgate_commands[] = {
       0,
       (void *) 1 },
 
+    { ngx_string("deskgate_policy_strict"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_FLAG,
+      ngx_http_deskgate_conf_strict,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      offsetof(ngx_http_deskgate_main_conf_t, policy_strict),
+      NULL },
+
     { ngx_string("deskgate_policy_shadow"),
       NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_2MORE,
       ngx_http_deskgate_conf_shadow,
@@ -280,6 +287,8 @@ ngx_http_deskgate_create_main_conf(ngx_conf_t *cf)
     if (mcf == NULL || cln == NULL) {
         return NULL;
     }
+
+    mcf->policy_strict = NGX_CONF_UNSET;
 
     ngx_array_t  *pointers[] = {
         &mcf->services, &mcf->keys, &mcf->issuers, &mcf->credentials,

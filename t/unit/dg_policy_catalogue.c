@@ -167,6 +167,37 @@ test_keys(void)
 
 
 static void
+test_variables(void)
+{
+#define VARIABLE(action, variable, strict_, errors_, warnings_, says_)        \
+    check("'Action': '" action "', 'Resource': '*', 'Condition': "            \
+          "{'StringEquals': {'aws:username': '" variable "'}}", strict_,      \
+          errors_, warnings_, says_)
+
+    VARIABLE("*", "${aws:userid}", true, 0, 0, "");
+    VARIABLE("*", "${*}${?}${$}", true, 0, 0, "");
+    VARIABLE("*", "${corp:email}", true, 0, 0, "");
+    VARIABLE("*", "${aws:usrname}", true, 1, 0,
+             "unknown variable \"aws:usrname\", did you mean");
+    VARIABLE("*", "a${aws:usrname}", false, 1, 0, "unknown variable");
+    VARIABLE("*", "${aws:SourceVpc}", true, 1, 0, "not known here");
+    VARIABLE("desk:CreateDesks", "${aws:TagKeys}", true, 1, 0,
+             "several values");
+    VARIABLE("desk:ListDesks", "${aws:RequestTag/a}", true, 1, 0,
+             "never be present");
+    VARIABLE("desk:ListDesks", "${aws:RequestTag/a}", false, 0, 1,
+             "never be present");
+    check("'Action': '*', 'Resource': 'arn:aws:desk:*:*:desk/${aws:usr}'",
+          true, 1, 0, "unknown variable");
+    check("'Action': '*', 'Resource': '*', 'Condition': {'ArnLike': "
+          "{'aws:PrincipalArn': '${aws:usr}'}}", true, 1, 0,
+          "unknown variable");
+    check("'Action': ['ec2:Run*', 'EC2:run*', 's3:Get*'], 'Resource': "
+          "['arn:aws:s3:::x', 'arn:aws:s3:::x']", true, 0, 3, "no model");
+}
+
+
+static void
 test_index(void)
 {
     dg_span_t             action;
@@ -220,6 +251,7 @@ main(void)
     test_actions();
     test_arns();
     test_keys();
+    test_variables();
     test_index();
 
     dg_model_release(service);
