@@ -44,7 +44,8 @@ sub write_file {
 # examples
 
 my %form = (location => 'resource', map { $_ => 'boundary' }
-    qw/regions cost-guard perimeter/);
+    qw/regions cost-guard perimeter sharing-guard launch-guard required-tags
+    recording-guard no-force/);
 
 foreach my $file (sort glob "$examples/*.json") {
     my ($name) = $file =~ m{([^/]+)\.json$};
