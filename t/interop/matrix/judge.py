@@ -46,6 +46,15 @@ def differs(wanted, found, path=''):
     return f'{path}: {found!r} for {wanted!r}'
 
 
+def leaves(tree, name):
+    """Values of the members of that name, at any depth."""
+    if isinstance(tree, dict):
+        for key, value in tree.items():
+            if key == name:
+                yield value
+            yield from leaves(value, name)
+
+
 class Judge:
     def __init__(self, world_):
         self.world = world_
@@ -169,7 +178,45 @@ class Judge:
             bad = self.answers(parts, shown, entity.kind)
             if bad:
                 return f'the answer is not what is held: {bad}'
+            bad = self.can_go(entity)
+            if bad:
+                return bad
         return None
+
+    # entities that nothing shows are known by what is possible with them
+
+    def is_shown(self, kind):
+        return any(self.world.readers(kind))
+
+    def refusal(self, name, params):
+        """The sandbox's error for the call, or None."""
+        try:
+            self.world.witness.call(name, dict(params))
+        except self.world.witness.client.exceptions.ClientError as error:
+            return error.response['Error']['Code']
+        return None
+
+    def can_go(self, entity):
+        """What was made can be deleted."""
+        if self.is_shown(entity.kind):
+            return None
+        for name in self.world.service.operations():
+            if self.world.rows[name].get('entity') == entity.kind \
+                    and self.world.verb(name) == 'delete':
+                self.seen += 1
+                code = self.refusal(name, {
+                    k: entity.known[k] for k in self.world.key(entity.kind)})
+                return code and f'what was made cannot go: {code}'
+        return None
+
+    def has_acted(self, name, item, entity):
+        """Attached twice or detached twice is refused."""
+        row = self.world.rows[name]
+        if self.is_shown(entity.kind) or not {'absent', 'present'} & set(row):
+            return None
+        self.seen += 1
+        code = self.refusal(name, item)
+        return None if code else 'it has not acted: it is possible again'
 
     def tags_agree(self, item, entity):
         wanted = item.get('Tags')
@@ -208,13 +255,22 @@ class Judge:
         state = self.world.entities[row['entity']].get('state')
         settled = set(row.get('set', {})) | {state}
         unset = set(row.get('unset', [])) | set(row.get('unset_map', {}))
+        shows = self.world.shows(row['entity'])
+        renamed = set(row.get('rename', {}).values())
+        known = self.world.attributes(name, item)
+        known.update({k: item[k] for k in row.get('omit', [])
+                      if k in item and k in shows})
 
-        for member, value in self.world.attributes(name, item).items():
+        for member, value in known.items():
             there = world.find(shown or {}, member)
-            if there is world.MISSING:
-                self.unseen += 1
-                continue
             if member in settled or member in unset:
+                continue
+            if there is world.MISSING:
+                if member in shows or shows and member in renamed:
+                    return f'{member} is not shown'
+                bad = self.within(value, shown)
+                if bad:
+                    return bad
                 continue
             self.seen += 1
             wanted = self.without_blobs(value)
@@ -225,6 +281,17 @@ class Judge:
                 return f'what is held is not the input: {bad}'
 
         return self.joined(row, item, shown)
+
+    def within(self, value, shown):
+        """A structure that is shown by parts, wherever they stand."""
+        for leaf, wanted in value.items() if isinstance(value, dict) else ():
+            for there in leaves(shown, leaf):
+                self.seen += 1
+                if there == wanted:
+                    return None
+                return f'{leaf} is {there}, not {wanted}'
+        self.unseen += 1
+        return None
 
     def joined(self, row, item, shown):
         for member, rule in row.get('add', {}).items():
@@ -276,7 +343,8 @@ class Judge:
                 self.seen += 1
                 if world.find(shown or {}, attribute) is not world.MISSING:
                     return f'{attribute} is still there'
-            bad = self.settled(row, entity, shown)
+            bad = self.settled(row, entity, shown) \
+                or self.has_acted(name, item, entity)
             if bad:
                 return bad
         return None
@@ -296,17 +364,19 @@ class Judge:
         return None
 
     def gone(self, name, params, held, answer):
-        for entity in held:
-            before = entity.known.get(
-                self.world.entities[entity.kind].get('state'))
+        """Not shown any more, or shown in a state on the way out."""
+        for item, entity in zip(self.world.items(name, params), held):
+            rule = self.world.entities[entity.kind]
             shown = self.world.look(entity)
-            state = (shown or {}).get(
-                self.world.entities[entity.kind].get('state', ''),
-                (shown or {}).get('State'))
             self.seen += 1
-            if shown is None or 'upsert' in str(self.world.rows):
-                continue
-            if state is None or state == before \
-                    or not state.startswith('DE'):
-                return f'it is still there: {state}'
+            if not self.is_shown(entity.kind):
+                if not (self.refusal(name, item) or '').startswith(
+                        'ResourceNotFound'):
+                    return 'it can be deleted again'
+            elif shown and self.world.key(entity.kind):
+                state = shown.get(rule.get('state'), shown.get('State', ''))
+                if not state.startswith(('DE', 'TERMINAT')):
+                    return f'it is still there: {state}'
+            elif shown:
+                return f'it is still there: {shown}'
         return None

@@ -38,6 +38,7 @@ class Call:
         self.protocol = protocol
         self.kind = kind
         self.params = params
+        self.answer = None
         self.invocation = None
         self.wrong = None
         self.broken = None    # how, when it is
@@ -71,9 +72,9 @@ def valid(gateway, service, protocol, full, calls):
         try:
             params, held = there.prepare(name, full)
             call.params = params
-            answer = caller.call(name, params)
+            call.answer = caller.call(name, params)
             call.invocation = caller.invocation
-            call.wrong = judges.judge(name, params, held, answer)
+            call.wrong = judges.judge(name, params, held, call.answer)
         except botocore.exceptions.ClientError as error:
             call.invocation = caller.invocation
             call.wrong = f'{error} for {call.params}'

@@ -10,6 +10,12 @@ def lower(name):
     return name[:1].lower() + name[1:]
 
 
+def seconds(text):
+    if isinstance(text, str) and 'T' in text:
+        text = datetime.datetime.fromisoformat(text).timestamp()
+    return int(float(text))
+
+
 class Trail:
     def __init__(self, records):
         self.by_call = {}
@@ -59,13 +65,23 @@ class Trail:
         if not deskgate['protocol'].startswith(protocol):
             return f'the record says {deskgate["protocol"]}'
 
-        shape = call.service.model['operations'][call.operation].get('input')
-        found = record['requestParameters'] or {}
+        elements = record['responseElements']
+        if record['readOnly'] and elements is not None:
+            return f'the record of a reading call has {elements}'
+
+        return self.same(call, 'input', call.params,
+                         record['requestParameters']) \
+            or (None if record['readOnly']
+                else self.same(call, 'output', call.answer, elements))
+
+    def same(self, call, part, params, found):
+        shape = call.service.model['operations'][call.operation].get(part)
         try:
-            return self.structure(call, shape and shape['shape'], call.params,
-                                  found, '')
+            bad = self.structure(call, shape and shape['shape'], params,
+                                 found or {}, '')
         except (KeyError, TypeError, AttributeError) as error:
-            return f'{type(error).__name__} {error} in {found}'
+            bad = f'{type(error).__name__} {error}'
+        return bad and f'{part}: {bad} in {found}'
 
     def structure(self, call, name, params, found, path):
         shapes = call.service.ours['shapes']
@@ -121,7 +137,7 @@ class Trail:
             return None if there == value else f'{path} is {there}'
         if isinstance(value, datetime.datetime):
             value = int(value.timestamp())
-            there = int(float(there))
+            there = seconds(there)
         return (None if there == value
                 else f'{path} is {there!r}, not {value!r}')
 

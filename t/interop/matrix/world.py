@@ -183,6 +183,22 @@ class World:
                              'output'} & set(row):
                 yield name
 
+    def shows(self, kind):
+        """Attributes that the shapes of the readers' answers have."""
+        names = set()
+        for name in self.readers(kind):
+            shape = self.output_shape(name)
+            for ref in [{'shape': self.service.model['operations'][name]
+                         ['output']['shape']}, *shape['members'].values()]:
+                inner = self.shapes[ref['shape']]
+                if inner['type'] == 'list':
+                    inner = self.shapes[inner['member']['shape']]
+                members = inner.get('members', {})
+                if all(k in members for k in self.key(kind)) \
+                        and (self.key(kind) or self.verb(name) == 'get'):
+                    names |= set(members)
+        return names
+
     def look(self, held):
         """What the sandbox shows of it now, or None; known is updated."""
         shown = None
