@@ -161,6 +161,28 @@ is($r->{errorMessage}, 'no such bundle', 'its errorMessage');
 ok(exists $r->{responseElements} && !defined $r->{responseElements},
     'its responseElements are null');
 is(gate($r)->{upstream}{status}, 400, 'its upstream status');
+
+# an answer in CBOR
+
+$aws->behave(body => cbor_map(VolumeId => 'vol-7'), headers => [
+    ['Content-Type', 'application/cbor'],
+    ['Smithy-Protocol', 'rpc-v2-cbor']]);
+
+$r = left('a write in CBOR', sub { create_volume('us-east-1a') });
+
+is($r->{requestParameters}{availabilityZone}, 'us-east-1a',
+    'requestParameters of a call in CBOR');
+is($r->{responseElements}{volumeId}, 'vol-7', 'its responseElements');
+
+$aws->behave(status => 400, body => cbor_map(__type =>
+    'x#ServiceQuotaExceededException', Message => 'no more'), headers => [
+    ['Content-Type', 'application/cbor'],
+    ['Smithy-Protocol', 'rpc-v2-cbor']]);
+
+$r = left('a failed write in CBOR', sub { create_volume('us-east-1b') });
+
+is($r->{errorCode}, 'ServiceQuotaExceededException', 'its errorCode');
+is($r->{errorMessage}, 'no more', 'its errorMessage');
 $aws->behave();
 
 # TLS
@@ -271,3 +293,28 @@ is(scalar(my @ids = do { my %s = map { $_->{eventID} => 1 } $t->records;
     keys %s }), $t->record_lines, 'every eventID is another');
 
 $t->finish;
+
+
+# Short texts only: their length is in the first byte
+sub cbor_map {
+    my (@pairs) = @_;
+
+    return chr(0xa0 + @pairs / 2) . join '', map { length > 23
+        ? "\x78" . chr(length) . $_ : chr(0x60 + length) . $_ } @pairs;
+}
+
+
+sub create_volume {
+    my ($zone) = @_;
+
+    my %request = (method => 'POST',
+        target => '/service/EUCMIFrontendAPIService/operation/CreateVolume',
+        body => cbor_map(AvailabilityZone => $zone),
+        headers => [['Host', 'localhost'],
+            ['Content-Type', 'application/cbor'],
+            ['Smithy-Protocol', 'rpc-v2-cbor']]);
+
+    return http_request(%request, headers => Deskgate::SigV4::sign(%request,
+        %ALICE, region => 'us-east-1',
+        service => 'workspaces-instances'));
+}

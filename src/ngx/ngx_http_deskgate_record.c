@@ -337,6 +337,15 @@ ngx_http_deskgate_answer_headers(ngx_http_request_t *r, dg_header_t *headers)
 
     n = 0;
 
+    /* nginx keeps this one apart; it says whether the body is CBOR */
+
+    if (r->headers_out.content_type.len) {
+        headers[n].name = DG_SPAN("Content-Type");
+        headers[n].value =
+                      ngx_http_deskgate_span(&r->headers_out.content_type);
+        n++;
+    }
+
     for (part = &r->headers_out.headers.part; part; part = part->next) {
         header = part->elts;
 

@@ -126,7 +126,9 @@ sub behave {
     my $new = "$self->{behaviour}.new";
 
     open my $out, '>', $new or die "$new: $!";
-    print $out $JSON->encode({ %answer, id => ++$self->{behaviours} });
+    # bytes stay bytes, UTF-8 or not
+    print $out JSON::PP->new->ascii->encode({ %answer,
+        id => ++$self->{behaviours} });
     close $out;
     rename $new, $self->{behaviour} or die "$new: $!";
 }
