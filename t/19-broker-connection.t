@@ -33,6 +33,7 @@ my %servers = (
     8083 => ['gated', '', ' http2'],
     8084 => ['gated', 'gzip on; gzip_types *; gzip_min_length 1;'],
     8085 => ['gated', 'proxy_force_ranges on;'],
+    8086 => ['gated', 'deskgate_mode observe;'],
     8087 => ['gated6', ''],
     8088 => ['gated', 'proxy_buffer_size 4k; proxy_buffers 8 4k; '
                      . 'proxy_busy_buffers_size 8k;'],
@@ -183,6 +184,7 @@ my %batches = (
         . '[{"OpenServerRequestData":{"ServerId":"x"},"FailureCode":'
         . '"DCV_SERVER_NOT_FOUND","FailureReason":"unknown"}]}',
     describeSessions => '{"RequestId":"r","Sessions":[]}',
+    'dcv-session-manager-api.yaml' => '{"description":"of the broker"}',
 );
 
 my $lab = Deskgate::Broker->start($t, port => 8090, name => 'lab',
@@ -217,6 +219,7 @@ replaced();
 ways();
 refused();
 passed();
+observed();
 paths();
 partial();
 configurations();
@@ -346,6 +349,9 @@ sub ways {
     is($two->{status}, 200, 'HTTP/2');
     is(addresses($two), $gateway, 'HTTP/2: replaced');
 
+    is(bearer($_, 8083, '--http2-prior-knowledge')->{status}, 502,
+        "HTTP/2: $_ is not passed on") foreach 'large', 'cut', 'html';
+
     # one connection for many
     my $c = $t->connect(8081);
 
@@ -358,6 +364,27 @@ sub ways {
         is($answer->{status}, $user =~ /html|large/ ? 502 : 200,
             "$user on a connection that is kept");
     }
+}
+
+
+# A caller that has the broker's token still: nothing is changed for it
+sub observed {
+    my $token = json_of(http_request(port => 8090, method => 'POST', body => '',
+        target => '/oauth2/token?grant_type=client_credentials',
+        headers => [['Authorization', 'Basic ' . encode_base64(
+            "gateway:$Deskgate::Send::BROKER_SECRET", '')]]))->{access_token};
+
+    my %bearer = (port => 8086, headers => [['Host', 'localhost'],
+        ['Authorization', "Bearer $token"]]);
+
+    is(addresses(http_get(target('bob'), %bearer)),
+        '10.0.0.1 8443 HTTP:10.0.0.1:8443/ QUIC:10.0.0.1:8443/ '
+        . 'HTTP:10.0.0.2:8444/', 'observing changes no answer');
+    is(http_get('/dcv-session-manager-api.yaml', %bearer)->{body},
+        '{"description":"of the broker"}', 'and passes every call on');
+
+    $calls += 2;
+    $lab->revoke;
 }
 
 
