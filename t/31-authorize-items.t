@@ -116,6 +116,15 @@ is($broker->count, $before, 'nothing of it is sent');
 allowed(nothing => 'which nobody reads', create(file("bob allow display")));
 
 
+my $secret = record_of($t, ask(sharing => create(
+    file("#import /srv/hunter2\n[permissions]\nbob allow printer display"))));
+my $told = JSON::PP->new->canonical->encode($secret);
+
+like($told, qr/"dcv:SharedFeatures":\["display","printer"\]/,
+    'the record has the features that a policy read');
+unlike($told, qr/hunter2/, 'and nothing else of a permissions file');
+
+
 # Requirements
 
 allowed(servers => 'servers of the tenant', create(

@@ -14,7 +14,7 @@ typedef struct {
 
 
 static dg_err_t
-read_permissions(reader_t *r, dg_span_t base64, const dg_permissions_t **out)
+read_permissions(reader_t *r, dg_span_t base64, dg_input_texts_t *texts)
 {
     size_t       room = DG_BASE64_DECODED(base64.len);
     dg_writer_t  w;
@@ -33,8 +33,10 @@ read_permissions(reader_t *r, dg_span_t base64, const dg_permissions_t **out)
         return dg_diag(&r->error->diag, DG_ERR_SYNTAX, 0, 0, "not Base64");
     }
 
-    return dg_permissions_parse(r->arena, dg_written(&w), &r->error->diag,
-                                out);
+    texts->file = dg_written(&w);
+
+    return dg_permissions_parse(r->arena, texts->file, &r->error->diag,
+                                &texts->permissions);
 }
 
 
@@ -51,7 +53,7 @@ read_value(reader_t *r, const dg_member_t *member,
     r->error->diag = (dg_diag_t) { 0, 0, "" };
 
     return member->is_permissions
-           ? read_permissions(r, value->text, &texts->permissions)
+           ? read_permissions(r, value->text, texts)
            : dg_requirements_parse(r->arena, value->text, &r->error->diag,
                                    &texts->requirements);
 }

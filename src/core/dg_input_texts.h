@@ -13,6 +13,7 @@
 /* Of one item of a batch call, or of a call that is no batch. */
 typedef struct {
     const dg_permissions_t   *permissions;   /* NULL: the item has none */
+    dg_span_t                 file;          /* its text; sensitive */
     const dg_requirements_t  *requirements;  /* NULL: none, or empty */
 } dg_input_texts_t;
 

@@ -172,19 +172,31 @@ is_common(const output_t *o, const entry_t *entry)
 }
 
 
-/* Values are spans of the inspected members, or parts of them. */
+static bool
+is_within(dg_span_t value, dg_span_t text)
+{
+    return text.len && value.data >= text.data
+           && value.data < text.data + text.len;
+}
+
+
+/* Values are spans of the inspected members, or parts of them and of files. */
 static bool
 is_sensitive(const output_t *o, dg_span_t value)
 {
-    const dg_inspect_value_t  *v;
-    const dg_inspection_t     *seen = o->options->inspection;
+    const dg_inspection_t   *seen = o->options->inspection;
+    const dg_input_texts_t  *texts = o->options->texts;
 
     for (size_t i = 0; o->has_sensitive && i < seen->value_count; i++) {
-        v = &seen->values[i];
-
-        if (v->sensitive && v->text.len && value.data >= v->text.data
-            && value.data < v->text.data + v->text.len)
+        if (seen->values[i].sensitive && is_within(value,
+                                                   seen->values[i].text))
         {
+            return true;
+        }
+    }
+
+    for (size_t i = 0; texts && seen && i < seen->item_count; i++) {
+        if (is_within(value, texts[i].file)) {
             return true;
         }
     }

@@ -11,7 +11,7 @@
 #define DG_POLICY_CONTEXT_H
 
 #include "dg_crypto.h"
-#include "dg_inspect.h"
+#include "dg_input_texts.h"
 #include "dg_policy.h"
 
 #define DG_POLICY_CONTEXT_ENTRIES_MAX  256   /* a key and a resource each */
@@ -38,6 +38,8 @@ typedef struct {
     /* Values of its sensitive members become digests; NULL: none are. */
     const dg_inspection_t      *inspection;
     dg_crypto_t                *crypto;      /* for digests */
+    const dg_input_texts_t     *texts;       /* of each item, with sensitive
+                                                files; NULL: not read */
 } dg_policy_context_options_t;
 
 /* Spans into the buffer; empty where there is nothing to tell. */

@@ -475,6 +475,7 @@ struct ngx_http_deskgate_ctx_s {
     dg_span_t                       action;      /* that was decided */
     bool                           *documents;   /* that applied */
     dg_policy_context_t             policy_context;
+    const dg_input_texts_t         *texts;       /* those that policies read */
     dg_span_t                       shadow;      /* what differs, for records */
     ngx_uint_t                      shadow_count; /* sets that differ */
     ngx_http_deskgate_throttle_t   *bucket;      /* that refused */

@@ -222,7 +222,8 @@ ngx_http_deskgate_find_out(ngx_http_deskgate_ctx_t *ctx, dg_span_t action,
     ngx_memzero(&error, sizeof(dg_input_texts_error_t));
 
     err = dg_input_texts_read(&ctx->arena, ctx->call.operation,
-                              ctx->inspection, &facts->texts, &error);
+                              ctx->inspection, &ctx->texts, &error);
+    facts->texts = ctx->texts;
 
     if (err == DG_ERR_MEMORY) {
         return NGX_ERROR;

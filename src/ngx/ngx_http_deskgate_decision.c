@@ -124,6 +124,7 @@ ngx_http_deskgate_record_context(ngx_http_deskgate_ctx_t *ctx,
     options.resources = ctx->resource_count;
     options.inspection = ctx->inspection;
     options.crypto = ngx_http_deskgate_worker.crypto;
+    options.texts = ctx->texts;
 
     dg_policy_context_write(&ctx->policy_context, &options, buffer, &text);
 

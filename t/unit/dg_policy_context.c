@@ -21,6 +21,7 @@ static dg_policy_context_t  context;
 static dg_policy_values_t   answer;
 static dg_span_t            list[64];
 static unsigned             asked;
+static const dg_input_texts_t *texts;
 
 
 static void
@@ -80,7 +81,8 @@ written(size_t resources, const dg_inspection_t *inspection,
     dg_crypto_t *crypto)
 {
     dg_policy_context_text_t     text;
-    dg_policy_context_options_t  options = { resources, inspection, crypto };
+    dg_policy_context_options_t  options = { resources, inspection, crypto,
+                                             texts };
     const dg_json_t             *root;
     dg_arena_t                   a;
 
@@ -178,6 +180,16 @@ test_hidden(void)
     text = written(1, &inspection, NULL);
     is_text(text.keys, "{\"k:0\":[{\"length\":16}],\"k:1\":[{\"length\":4}],"
             "\"k:2\":[\"open\"]}", "without a digest at hand, the length");
+
+    dg_input_texts_t  file = { .file = values[1].text };
+
+    values[1] = values[0];
+    inspection.item_count = 1;
+    texts = &file;
+    text = written(1, &inspection, NULL);
+    is_text(text.keys, "{\"k:0\":[{\"length\":16}],\"k:1\":[{\"length\":4}],"
+            "\"k:2\":[\"open\"]}", "parts of a permissions file as well");
+    texts = NULL;
 
     start();
     memset(lengthy, 'a', sizeof(lengthy) - 1);
