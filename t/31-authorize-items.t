@@ -42,6 +42,9 @@ location(desktops => grant('workspaces:CreateWorkspaces', undef),
     deny('workspaces:CreateWorkspaces', StringNotEquals =>
         { 'workspaces:DirectoryId' => 'd-9067012345' }));
 location(nothing => grant('dcv-session-manager:*'));
+location(shadow => grant('dcv-session-manager:*'));
+$servers =~ s{(shadow\.json;)}{$1
+    deskgate_policy_shadow next %%TESTDIR%%/sharing.json;};
 
 Deskgate::Gateway::configure($t, http => $servers);
 
@@ -123,6 +126,16 @@ my $told = JSON::PP->new->canonical->encode($secret);
 like($told, qr/"dcv:SharedFeatures":\["display","printer"\]/,
     'the record has the features that a policy read');
 unlike($told, qr/hunter2/, 'and nothing else of a permissions file');
+
+
+# what only a shadow reads
+
+like(shadow_of(file("[permissions]\nbob allow printer")),
+    qr/explicit deny/, 'a shadow reads the file');
+is(shadow_of(file("[permissions]\nbob allow display")), 'null',
+    'and decides as the policies do');
+like(shadow_of(file("bob allow display")), qr/unknown/,
+    'what it cannot read is unknown to it, and refuses nothing');
 
 
 # Requirements
@@ -305,6 +318,17 @@ sub denied {
         or diag($answer->{body});
 
     return $answer->{body} =~ /on resource: \S+ \((item \d+)\)/ ? $1 : undef;
+}
+
+
+# What the record of an allowed call has of the shadow
+sub shadow_of {
+    my $answer = ask(shadow => create(@_));
+
+    is(refusal_of($t, $answer), 'allowed', 'a shadow decides nothing');
+
+    return JSON::PP->new->canonical->allow_nonref->encode(
+        record_of($t, $answer)->{additionalEventData}{deskgate}{shadow});
 }
 
 
