@@ -1,7 +1,8 @@
 #!/usr/bin/perl
 
 # Requests that AWS's own clients signed, and tampered copies of them, sent to
-# a gateway whose clock shows the time they were signed at.
+# a gateway whose clock shows the time they were signed at.  Those that are
+# signed well and are no call, by method or path, are refused as such.
 
 use warnings;
 use strict;
@@ -25,7 +26,7 @@ my %served = map { $_ => 1 } qw/workspaces workspaces-instances
 my (@records, %regions, @sets, %hosts);
 
 foreach my $file (sort glob "$folder/*.json") {
-    push @records, grep { $served{$_->{service}} && is_call($_) }
+    push @records, grep { $served{$_->{service}} && arrives($_) }
         @{JSON::PP->new->utf8->decode(text_of($file))};
 }
 
@@ -62,6 +63,7 @@ my $t = Deskgate->new();
 my %ports;
 my $next = 8110;
 my ($sent, $passed) = (0, 0);
+my (%calls, $none);
 
 configure();
 
@@ -80,9 +82,17 @@ foreach my $time (sort keys %times) {
         $sent++;
         $passed += $answer->{status} == 200;
 
-        if ($record->{valid}) {
+        if ($record->{valid} && is_call($record)) {
             is($answer->{status}, 200, $record->{name})
                 or diag($answer->{body});
+            $calls{$record->{service}}++;
+
+        } elsif ($record->{valid}) {
+            my $refusal = refusal_of($t, $answer);
+
+            # no operation is at such a path, plain or not
+            is($refusal, 'unknown_operation', "$record->{name}: no call");
+            $none++;
 
         } else {
             isnt($answer->{status}, 200, "$record->{name}: $record->{reason}");
@@ -92,7 +102,10 @@ foreach my $time (sort keys %times) {
     $t->quit_nginx;
 }
 
-cmp_ok($sent, '>', 300, 'as many as there are calls of our services');
+cmp_ok($sent, '>', 600, 'as many as there are of our services');
+ok($calls{$_}, "calls of $_ pass: " . ($calls{$_} || 0))
+    foreach sort keys %served;
+cmp_ok($none, '>', 50, 'paths and methods of no operation are refused');
 is($aws->count, $passed, 'what passed was forwarded, and nothing else');
 
 $t->finish;
@@ -107,24 +120,32 @@ sub text_of {
 }
 
 
+# A length that is not the body's never arrives as one request
+sub arrives {
+    my ($record) = @_;
+
+    my ($length) = map { $_->[1] } grep { lc $_->[0] eq 'content-length' }
+        @{$record->{headers}};
+
+    return !defined $length || $length
+        == length decode_base64($record->{body_base64} || '');
+}
+
+
 # What the services would know as a call: the other records are about paths
 sub is_call {
     my ($record) = @_;
 
-    my ($path, $query) = $record->{url} =~ m{^https?://[^/?]+([^?]*)(\??.*)};
+    my ($path) = $record->{url} =~ m{^https?://[^/?]+([^?]*)};
     my %has = map { lc $_->[0] => $_->[1] } @{$record->{headers}};
 
     return 0 if $record->{method} ne 'POST';
-
-    # a length that is not the body's never arrives as one request
-    return 0 if defined $has{'content-length'} && $has{'content-length'}
-        != length decode_base64($record->{body_base64} || '');
 
     return $path =~ m{^/\w+Preferences$} if
         $record->{service} eq 'ssm-guiconnect';
 
     return ($path eq '/' || $path eq '') && $has{'x-amz-target'}
-        && $has{'x-amz-target'} =~ /^(WorkspacesService|EUCMIFrontend\w+)\./
+        && $has{'x-amz-target'} =~ /^\s*(WorkspacesService|EUCMIFrontend\w+)\./
         ? 1 : 0;
 }
 
@@ -141,7 +162,7 @@ sub request_of {
     unshift @headers, ['Host', $record->{host}] if !$has{host};
 
     # no header comes to those that the record has
-    return (method => 'POST', headers => [@headers],
+    return (method => $record->{method}, headers => [@headers],
         target => $target =~ m{^/} ? $target : "/$target",
         $has{'content-length'} ? (body => $body) : (chunked => [$body]));
 }
