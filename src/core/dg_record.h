@@ -135,6 +135,8 @@ typedef struct {
     dg_span_t           received_hash; /* hex SHA-256 of the body */
     dg_span_t           sent_hash;     /* likewise, as signed and sent */
     dg_span_t           canonical_hash; /* of a signature that mismatched */
+    dg_span_t           own_request_id; /* this gateway's, whatever was told */
+    dg_span_t           client_token;  /* hex SHA-256 of the ClientToken */
     dg_span_t           invocation_id; /* amz-sdk-invocation-id */
     dg_span_t           attempt;       /* amz-sdk-request */
     dg_span_t           path;          /* when no operation was found */

@@ -260,6 +260,8 @@ additional_traffic(dg_writer_t *w, const dg_record_t *r)
     RECORD_TEXT(w, "receivedHash", r->received_hash);
     RECORD_TEXT(w, "sentHash", r->sent_hash);
     RECORD_TEXT(w, "canonicalRequestHash", r->canonical_hash);
+    RECORD_TEXT(w, "requestId", r->own_request_id);
+    RECORD_TEXT(w, "clientTokenSha256", r->client_token);
     RECORD_TEXT(w, "invocationId", r->invocation_id);
     RECORD_TEXT(w, "attempt", r->attempt);
     RECORD_KNOWN(w, "durationMs", r->duration_ms);

@@ -32,6 +32,8 @@ static void ngx_http_deskgate_record_resources(ngx_http_deskgate_ctx_t *ctx,
     dg_record_t *record);
 static void ngx_http_deskgate_record_upstream(ngx_http_request_t *r,
     ngx_http_deskgate_ctx_t *ctx, dg_record_t *record);
+static dg_span_t ngx_http_deskgate_record_token(
+    ngx_http_deskgate_ctx_t *ctx);
 static dg_span_t ngx_http_deskgate_record_hash(ngx_http_deskgate_ctx_t *ctx,
     const uint8_t *hash);
 static void ngx_http_deskgate_count(ngx_http_deskgate_ctx_t *ctx,
@@ -192,6 +194,9 @@ ngx_http_deskgate_record_client(ngx_http_request_t *r,
                                NULL);
     record->attempt = header ? header->value : DG_SPAN_EMPTY;
 
+    record->own_request_id = dg_span(ctx->request_id,
+                                     sizeof(ctx->request_id));
+
     tp = ngx_timeofday();
     record->duration_ms = (tp->sec - r->start_sec) * 1000
                           + ((ngx_msec_int_t) tp->msec
@@ -218,6 +223,32 @@ ngx_http_deskgate_record_tls(ngx_http_request_t *r, dg_record_t *record)
 }
 
 
+/* The token itself may be a secret; what it was the same in is enough. */
+
+static dg_span_t
+ngx_http_deskgate_record_token(ngx_http_deskgate_ctx_t *ctx)
+{
+    char       *hex;
+    dg_span_t   token;
+
+    token = ctx->inspection->client_token;
+
+    if (token.len == 0 || !(ctx->verified || ctx->observing)) {
+        return DG_SPAN_EMPTY;
+    }
+
+    hex = dg_arena_alloc(&ctx->arena, DG_SHA256_HEX_SIZE);
+
+    if (hex == NULL
+        || dg_sha256_hex(ngx_http_deskgate_worker.crypto, token, hex) != DG_OK)
+    {
+        return DG_SPAN_EMPTY;
+    }
+
+    return dg_span(hex, DG_SHA256_HEX_SIZE);
+}
+
+
 static void
 ngx_http_deskgate_record_outcome(ngx_http_request_t *r,
     ngx_http_deskgate_ctx_t *ctx, dg_record_t *record)
@@ -231,6 +262,7 @@ ngx_http_deskgate_record_outcome(ngx_http_request_t *r,
                                      : DG_SPAN_EMPTY;
         record->received_hash = ngx_http_deskgate_record_hash(ctx,
                                                          ctx->received_hash);
+        record->client_token = ngx_http_deskgate_record_token(ctx);
     }
 
     if (r->connection->error || r->connection->timedout

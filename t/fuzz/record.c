@@ -105,6 +105,7 @@ record_span(dg_record_t *r, unsigned which)
         &r->decision.resource, &r->decision.set, &r->bucket,
         &r->translation, &r->credential, &r->role, &r->received_hash,
         &r->sent_hash, &r->canonical_hash, &r->invocation_id, &r->attempt,
+        &r->own_request_id, &r->client_token,
         &r->path, &r->upstream.address, &r->upstream.request_id
     };
 
