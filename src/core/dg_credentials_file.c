@@ -1,15 +1,12 @@
 /*
  * Static credentials from a file: see dg_credentials_file.h.
- *
- * Where the readers of the shared file differ, what only some of them take is
- * refused: a setting or a profile that comes twice, and an indented line that
- * would continue a value.
  */
 
 #include "dg_credentials_file.h"
 
 #include "dg_crypto.h"
 #include "dg_json.h"
+#include "dg_profile.h"
 #include "dg_time.h"
 #include "dg_wiped_arena.h"
 
@@ -231,66 +228,19 @@ parse_json(dg_arena_t *arena, dg_span_t text, dg_credentials_t *c,
 
 
 typedef struct {
-    dg_span_t   profile;
-    dg_diag_t  *diag;
-    unsigned    line;
-    unsigned    header;     /* line of the profile's header; 0: not yet */
-    bool        inside;     /* the profile's section */
-    bool        nested;     /* indented lines belong to the setting above */
-    bool        value;      /* the setting above has a value */
     found_t     found;
-} ini_t;
+    dg_diag_t  *diag;
+} profile_t;
 
 
 static dg_err_t
-ini_refuse(const ini_t *ini, const char *text)
+found_setting(profile_t *p, unsigned field, dg_span_t value, unsigned line,
+    unsigned column)
 {
-    return dg_diag(ini->diag, DG_ERR_SYNTAX, ini->line, 1, "%s", text);
-}
-
-
-/* "[name]", or "[profile name]" as in the config file. */
-static dg_err_t
-section(ini_t *ini, dg_span_t line)
-{
-    size_t     close = dg_span_find(line, ']');
-    dg_span_t  name = dg_span_trim(dg_span_slice(line, 1, close));
-    dg_span_t  word = DG_SPAN("profile ");
-
-    if (close == line.len) {
-        return ini_refuse(ini, "a section's name ends in a bracket: "
-                          "write [NAME]");
-    }
-
-    if (dg_span_starts_with(name, word)) {
-        name = dg_span_trim(dg_span_slice(name, word.len, name.len));
-    }
-
-    ini->inside = dg_span_equal(name, ini->profile);
-    ini->nested = false;
-    ini->value = false;
-
-    if (ini->inside && ini->header != 0) {
-        return dg_diag(ini->diag, DG_ERR_INVALID, ini->line, 1,
-                       "this profile is also at line %u: remove one of the "
-                       "two", ini->header);
-    }
-
-    if (ini->inside) {
-        ini->header = ini->line;
-    }
-
-    return DG_OK;
-}
-
-
-static dg_err_t
-found_setting(ini_t *ini, unsigned field, dg_span_t value, unsigned column)
-{
-    found_t  *f = &ini->found;
+    found_t  *f = &p->found;
 
     if (f->line[field] != 0) {
-        return dg_diag(ini->diag, DG_ERR_INVALID, ini->line, 1,
+        return dg_diag(p->diag, DG_ERR_INVALID, line, 1,
                        "this setting is also at line %u: remove one of the "
                        "two", f->line[field]);
     }
@@ -302,32 +252,20 @@ found_setting(ini_t *ini, unsigned field, dg_span_t value, unsigned column)
     }
 
     f->text[field] = value;
-    f->line[field] = ini->line;
+    f->line[field] = line;
     f->column[field] = column;
     return DG_OK;
 }
 
 
 static dg_err_t
-setting(ini_t *ini, dg_span_t line)
+setting(void *ctx, dg_span_t name, dg_span_t value, unsigned line,
+    unsigned column, bool *known)
 {
-    size_t     equals = dg_span_find(line, '=');
-    dg_span_t  name = dg_span_trim(dg_span_slice(line, 0, equals));
-    dg_span_t  value = dg_span_trim(dg_span_slice(line, equals + 1,
-                                                  line.len));
-
-    if (equals == line.len || name.len == 0) {
-        return ini_refuse(ini, "a setting is written as NAME = VALUE");
-    }
-
-    ini->value = value.len > 0;
-    ini->nested = value.len == 0;
-
     for (size_t i = 0; i < sizeof(settings) / sizeof(settings[0]); i++) {
         if (dg_span_equal_nocase(name, dg_span_cstr(settings[i].name))) {
-            ini->nested = false;
-            return found_setting(ini, settings[i].field, value,
-                                 (unsigned) equals + 2);
+            *known = true;
+            return found_setting(ctx, settings[i].field, value, line, column);
         }
     }
 
@@ -336,54 +274,21 @@ setting(ini_t *ini, dg_span_t line)
 
 
 static dg_err_t
-ini_line(ini_t *ini, dg_span_t line)
-{
-    dg_span_t  bare;
-    bool       indented;
-
-    if (line.len && line.data[line.len - 1] == '\r') {
-        line.len--;
-    }
-
-    bare = dg_span_trim(line);
-    indented = line.len && (line.data[0] == ' ' || line.data[0] == '\t');
-
-    if (bare.len == 0 || bare.data[0] == '#' || bare.data[0] == ';') {
-        return DG_OK;
-    }
-
-    if (bare.data[0] == '[' && !indented) {
-        return section(ini, bare);
-    }
-
-    if (!ini->inside || (indented && ini->nested)) {
-        return DG_OK;
-    }
-
-    if (indented && ini->value) {
-        return ini_refuse(ini, "an indented line would continue the value "
-                          "above it: begin the line in the first column");
-    }
-
-    return setting(ini, bare);
-}
-
-
-static dg_err_t
-ini_missing(const ini_t *ini)
+profile_missing(const found_t *f, dg_span_t profile, unsigned header,
+    dg_diag_t *diag)
 {
     char  name[DG_JSON_QUOTED];
 
-    if (ini->header == 0) {
-        return dg_diag(ini->diag, DG_ERR_MISSING, 0, 0,
+    if (header == 0) {
+        return dg_diag(diag, DG_ERR_MISSING, 0, 0,
                        "there is no profile %s in this file: add a section "
                        "of that name or name another profile",
-                       dg_json_quote(name, ini->profile));
+                       dg_json_quote(name, profile));
     }
 
     for (unsigned field = FIELD_ID; field <= FIELD_SECRET; field++) {
-        if (ini->found.line[field] == 0) {
-            return dg_diag(ini->diag, DG_ERR_MISSING, ini->header, 1,
+        if (f->line[field] == 0) {
+            return dg_diag(diag, DG_ERR_MISSING, header, 1,
                            "this profile has no aws_%s: add it, or name a "
                            "profile with static credentials",
                            json_names[field]);
@@ -398,29 +303,25 @@ static dg_err_t
 parse_profile(dg_arena_t *arena, dg_span_t text, dg_span_t profile,
     dg_credentials_t *c, dg_diag_t *diag)
 {
-    ini_t      ini = { .profile = profile, .diag = diag };
-    dg_span_t  line;
+    profile_t  p = { .diag = diag };
+    unsigned   header;
     dg_err_t   err;
 
     if (profile.len == 0) {
-        ini.profile = DG_SPAN("default");
+        profile = DG_SPAN("default");
     }
 
-    while (dg_span_split(&text, '\n', &line)) {
-        ini.line++;
-
-        err = ini_line(&ini, line);
-        if (err != DG_OK) {
-            return err;
-        }
-    }
-
-    err = ini_missing(&ini);
+    err = dg_profile_read(text, profile, setting, &p, &header, diag);
     if (err != DG_OK) {
         return err;
     }
 
-    return keep(arena, &ini.found, c, diag);
+    err = profile_missing(&p.found, profile, header, diag);
+    if (err != DG_OK) {
+        return err;
+    }
+
+    return keep(arena, &p.found, c, diag);
 }
 
 

@@ -21,6 +21,7 @@
 #include "core/dg_connection.h"
 #include "core/dg_credentials.h"
 #include "core/dg_credentials_file.h"
+#include "core/dg_credentials_reply.h"
 #include "core/dg_codec.h"
 #include "core/dg_crypto.h"
 #include "core/dg_denial.h"
@@ -32,6 +33,7 @@
 #include "core/dg_model.h"
 #include "core/dg_policy.h"
 #include "core/dg_policy_catalogue.h"
+#include "core/dg_profile.h"
 #include "core/dg_policy_context.h"
 #include "core/dg_record.h"
 #include "core/dg_refusal.h"
@@ -39,6 +41,7 @@
 #include "core/dg_request.h"
 #include "core/dg_sigv4.h"
 #include "core/dg_sigv4_strip.h"
+#include "core/dg_text.h"
 #include "core/dg_throttle.h"
 #include "core/dg_role.h"
 #include "core/dg_sts.h"
@@ -125,6 +128,8 @@ struct ngx_http_deskgate_credentials_s {
     const char                     *provider;    /* NULL: none yet */
     ngx_http_deskgate_provide_pt    provide;
     dg_credentials_t                credentials; /* static */
+    ngx_str_t                       uri;         /* of what gives them */
+    ngx_str_t                       token_file;  /* that is shown there */
     ngx_str_t                       sts;         /* internal location */
     ngx_str_t                       sts_host;
     ngx_str_t                       sts_region;
@@ -395,6 +400,7 @@ struct ngx_http_deskgate_flight_s {
     ngx_http_deskgate_ctx_t        *ctx;
     ngx_http_deskgate_flight_t     *next;        /* of this call */
     const ngx_http_deskgate_source_t *source;
+    void                           *object;      /* of the configuration */
     void                           *data;        /* the source's */
     ngx_str_t                       name;        /* for the error log */
     dg_cache_key_t                  key;
@@ -638,7 +644,12 @@ ngx_int_t ngx_http_deskgate_fetch_collect(ngx_http_request_t *sr,
 /* flight */
 ngx_http_deskgate_flight_t *ngx_http_deskgate_flight_create(
     ngx_http_deskgate_ctx_t *ctx, const ngx_http_deskgate_source_t *source,
-    void *data);
+    void *object, void *data);
+ngx_http_deskgate_flight_t *ngx_http_deskgate_flight_of(
+    ngx_http_deskgate_ctx_t *ctx, const ngx_http_deskgate_source_t *source,
+    const void *object);
+ngx_int_t ngx_http_deskgate_flight_key(ngx_http_deskgate_flight_t *flight,
+    const dg_span_t *texts, ngx_uint_t count);
 ngx_int_t ngx_http_deskgate_fly(ngx_http_request_t *r,
     ngx_http_deskgate_flight_t *flight);
 void ngx_http_deskgate_flight_drop(ngx_http_deskgate_flight_t *flight);
@@ -658,6 +669,17 @@ ngx_int_t ngx_http_deskgate_provide_by_rule(ngx_http_request_t *r,
     ngx_http_deskgate_ctx_t *ctx, ngx_http_deskgate_credentials_t *c,
     dg_credentials_t *out);
 ngx_uint_t ngx_http_deskgate_credentials_drop(ngx_http_deskgate_ctx_t *ctx);
+const char *ngx_http_deskgate_credentials_keep(
+    ngx_http_deskgate_flight_t *flight, const dg_credentials_t *c,
+    int64_t until);
+
+/* endpoints of containers and instances, which give credentials */
+ngx_int_t ngx_http_deskgate_provide_container(ngx_http_request_t *r,
+    ngx_http_deskgate_ctx_t *ctx, ngx_http_deskgate_credentials_t *c,
+    dg_credentials_t *out);
+ngx_int_t ngx_http_deskgate_provide_instance(ngx_http_request_t *r,
+    ngx_http_deskgate_ctx_t *ctx, ngx_http_deskgate_credentials_t *c,
+    dg_credentials_t *out);
 
 /* broker */
 ngx_int_t ngx_http_deskgate_broker_token(ngx_http_request_t *r,
@@ -767,6 +789,8 @@ char *ngx_http_deskgate_trail_check(ngx_conf_t *cf,
 /* file */
 ngx_int_t ngx_http_deskgate_file_read(ngx_conf_t *cf, ngx_str_t *path,
     const char *kind, ngx_uint_t secret, dg_span_t *text);
+ngx_int_t ngx_http_deskgate_file_token(ngx_http_request_t *r,
+    const ngx_str_t *path, dg_arena_t *arena, dg_span_t *token);
 void ngx_http_deskgate_file_diag(ngx_conf_t *cf, ngx_str_t *path,
     const dg_diag_t *diag);
 

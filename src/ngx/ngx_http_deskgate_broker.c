@@ -41,7 +41,7 @@ ngx_http_deskgate_broker_token(ngx_http_request_t *r,
 
     if (ctx->token == NULL) {
         ctx->token = ngx_http_deskgate_flight_create(ctx,
-                                   &ngx_http_deskgate_broker_source, broker);
+                           &ngx_http_deskgate_broker_source, broker, NULL);
         if (ctx->token == NULL) {
             return NGX_ERROR;
         }
@@ -65,7 +65,7 @@ ngx_http_deskgate_broker_ask(ngx_http_request_t *r,
     ngx_http_deskgate_flight_t *flight,
     ngx_http_deskgate_fetch_request_t *request)
 {
-    ngx_http_deskgate_broker_t  *broker = flight->data;
+    ngx_http_deskgate_broker_t  *broker = flight->object;
     ngx_http_deskgate_header_t  *headers;
 
     static ngx_str_t  grant = ngx_string("grant_type=client_credentials");
@@ -108,7 +108,7 @@ ngx_http_deskgate_broker_read(ngx_http_request_t *r,
 {
     dg_diag_t                    diag;
     dg_token_reply_t             reply;
-    ngx_http_deskgate_broker_t  *broker = flight->data;
+    ngx_http_deskgate_broker_t  *broker = flight->object;
 
     if (status != NGX_HTTP_OK) {
         ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,

@@ -46,8 +46,22 @@ char *ngx_http_deskgate_conf_caller_web_identity(ngx_conf_t *cf,
     ngx_str_t *value, ngx_uint_t count, void *object);
 char *ngx_http_deskgate_conf_assume_role(ngx_conf_t *cf, ngx_str_t *value,
     ngx_uint_t count, void *object);
+char *ngx_http_deskgate_conf_web_identity(ngx_conf_t *cf, ngx_str_t *value,
+    ngx_uint_t count, void *object);
+char *ngx_http_deskgate_set_role(ngx_conf_t *cf,
+    ngx_http_deskgate_credentials_t *c, ngx_str_t token_file);
 char *ngx_http_deskgate_finish_roles(ngx_conf_t *cf,
     ngx_http_deskgate_credentials_t *c);
+
+/* Lines that say where the gateway's own credentials are. */
+char *ngx_http_deskgate_conf_environment(ngx_conf_t *cf, ngx_str_t *value,
+    ngx_uint_t count, void *object);
+char *ngx_http_deskgate_conf_profile(ngx_conf_t *cf, ngx_str_t *value,
+    ngx_uint_t count, void *object);
+char *ngx_http_deskgate_conf_container(ngx_conf_t *cf, ngx_str_t *value,
+    ngx_uint_t count, void *object);
+char *ngx_http_deskgate_conf_instance(ngx_conf_t *cf, ngx_str_t *value,
+    ngx_uint_t count, void *object);
 
 /* What conf_finish() does, part by part, when all levels are merged. */
 ngx_int_t ngx_http_deskgate_finish_identity(ngx_conf_t *cf,

@@ -138,6 +138,11 @@ static const ngx_http_deskgate_line_t
     ngx_http_deskgate_credentials_lines[] =
 {
     { ngx_string("static"), 1, 2, ngx_http_deskgate_credentials_static },
+    { ngx_string("environment"), 0, 0, ngx_http_deskgate_conf_environment },
+    { ngx_string("profile"), 1, 5, ngx_http_deskgate_conf_profile },
+    { ngx_string("container"), 1, 2, ngx_http_deskgate_conf_container },
+    { ngx_string("instance"), 1, 1, ngx_http_deskgate_conf_instance },
+    { ngx_string("web_identity"), 3, 9, ngx_http_deskgate_conf_web_identity },
     { ngx_string("assume_role"), 1, 9, ngx_http_deskgate_conf_assume_role },
     { ngx_string("caller_web_identity"), 2, 9,
       ngx_http_deskgate_conf_caller_web_identity },

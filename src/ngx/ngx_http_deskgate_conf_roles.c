@@ -16,6 +16,7 @@ typedef struct {
     ngx_str_t      host;
     ngx_str_t      policy;
     ngx_str_t      session_name;
+    ngx_str_t      token_file;
     ngx_array_t    groups;      /* of dg_span_t */
     ngx_array_t    claims;      /* of dg_attribute_t */
 } ngx_http_deskgate_role_params_t;
@@ -34,6 +35,9 @@ static ngx_int_t ngx_http_deskgate_role_claim(ngx_array_t *claims,
     dg_span_t text);
 static ngx_int_t ngx_http_deskgate_session_policy(ngx_conf_t *cf,
     ngx_str_t *path, dg_span_t *policy);
+static char *ngx_http_deskgate_own_role(ngx_conf_t *cf, ngx_str_t *value,
+    ngx_uint_t count, ngx_http_deskgate_credentials_t *c,
+    ngx_uint_t web_identity);
 static char *ngx_http_deskgate_rule_add(ngx_conf_t *cf,
     ngx_http_deskgate_credentials_t *c, dg_role_rule_t *rule);
 static char *ngx_http_deskgate_sts_set(ngx_conf_t *cf,
@@ -155,10 +159,10 @@ ngx_http_deskgate_conf_rule(ngx_conf_t *cf, ngx_str_t *value,
     }
 
     if (params.sts.len || params.region.len || params.host.len
-        || params.session_name.len)
+        || params.session_name.len || params.token_file.len)
     {
-        return "takes no sts=, region=, host= or session_name=; write them "
-               "on lines of the block";
+        return "takes no sts=, region=, host=, session_name= or "
+               "token_file=; what is common stands on lines of the block";
     }
 
     return ngx_http_deskgate_rule_add(cf, object, &rule);
@@ -198,21 +202,34 @@ ngx_http_deskgate_conf_caller_web_identity(ngx_conf_t *cf, ngx_str_t *value,
 }
 
 
-/* assume_role role=ARN session_name=NAME; : the gateway's own */
+/* assume_role role=ARN [session_name=NAME]; : the gateway's own */
 
 char *
 ngx_http_deskgate_conf_assume_role(ngx_conf_t *cf, ngx_str_t *value,
     ngx_uint_t count, void *object)
 {
-    const char                       *reason;
-    dg_role_rule_t                    rule;
-    dg_sts_request_t                 *role;
-    ngx_http_deskgate_credentials_t  *c = object;
-    ngx_http_deskgate_role_params_t   params;
+    return ngx_http_deskgate_own_role(cf, value, count, object, 0);
+}
 
-    if (c->provider) {
-        return "is a second provider; one is enough";
-    }
+
+/* web_identity token_file=FILE role=ARN sts=URI; : by the gateway's token */
+
+char *
+ngx_http_deskgate_conf_web_identity(ngx_conf_t *cf, ngx_str_t *value,
+    ngx_uint_t count, void *object)
+{
+    return ngx_http_deskgate_own_role(cf, value, count, object, 1);
+}
+
+
+static char *
+ngx_http_deskgate_own_role(ngx_conf_t *cf, ngx_str_t *value,
+    ngx_uint_t count, ngx_http_deskgate_credentials_t *c,
+    ngx_uint_t web_identity)
+{
+    char                             *rv;
+    dg_role_rule_t                    rule;
+    ngx_http_deskgate_role_params_t   params;
 
     ngx_memzero(&rule, sizeof(dg_role_rule_t));
 
@@ -222,33 +239,71 @@ ngx_http_deskgate_conf_assume_role(ngx_conf_t *cf, ngx_str_t *value,
         return NGX_CONF_ERROR;
     }
 
-    if (params.session_name.len == 0) {
-        ngx_str_set(&params.session_name, "deskgate");
+    if ((params.token_file.len != 0) != web_identity) {
+        return web_identity ? "needs token_file=FILE"
+                            : "takes no token_file=; see web_identity";
     }
 
-    role = &c->role;
-    role->action = DG_STS_ASSUME_ROLE;
-    role->role_arn = rule.role;
-    role->session_name = ngx_http_deskgate_span(&params.session_name);
-    role->external_id = rule.external_id;
-    role->policy = rule.policy;
-    role->duration = rule.duration;
+    c->role.role_arn = rule.role;
+    c->role.session_name = ngx_http_deskgate_span(&params.session_name);
+    c->role.external_id = rule.external_id;
+    c->role.policy = rule.policy;
+    c->role.duration = rule.duration;
 
-    reason = dg_sts_reason(role);
+    rv = ngx_http_deskgate_set_role(cf, c, params.token_file);
+
+    if (rv != NGX_CONF_OK || params.sts.len == 0) {
+        return rv;
+    }
+
+    return ngx_http_deskgate_sts_set(cf, c, params.sts, params.region,
+                                     params.host);
+}
+
+
+/* What c->role says, checked and completed, is where they come from. */
+
+char *
+ngx_http_deskgate_set_role(ngx_conf_t *cf, ngx_http_deskgate_credentials_t *c,
+    ngx_str_t token_file)
+{
+    const char        *reason;
+    dg_sts_request_t   role;
+
+    if (c->provider) {
+        return "is a second provider; one is enough";
+    }
+
+    if (c->role.session_name.len == 0) {
+        c->role.session_name = DG_SPAN("deskgate");
+    }
+
+    c->role.action = token_file.len ? DG_STS_WEB_IDENTITY
+                                    : DG_STS_ASSUME_ROLE;
+
+    /* the token is read when it is shown */
+    role = c->role;
+    role.web_identity_token = DG_SPAN("later");
+
+    reason = dg_sts_reason(&role);
 
     if (reason) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "\"assume_role\": %s",
-                           reason);
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "role of \"%V\": %s",
+                           &c->name, reason);
         return NGX_CONF_ERROR;
     }
 
-    c->provider = "assume_role";
+    if (token_file.len
+        && ngx_conf_full_name(cf->cycle, &token_file, 1) != NGX_OK)
+    {
+        return NGX_CONF_ERROR;
+    }
+
+    c->token_file = token_file;
+    c->provider = token_file.len ? "web_identity" : "assume_role";
     c->provide = ngx_http_deskgate_provide_role;
 
-    return params.sts.len
-           ? ngx_http_deskgate_sts_set(cf, c, params.sts, params.region,
-                                       params.host)
-           : NGX_CONF_OK;
+    return NGX_CONF_OK;
 }
 
 
@@ -395,7 +450,7 @@ ngx_http_deskgate_role_param(ngx_conf_t *cf, ngx_str_t *value,
     return "is not known: there are issuer=, keys, caller=, group=, claim=, "
            "role=, by_web_identity, session=, tags, transitive_tags, "
            "source_identity, external_id=, policy=, duration=, sts=, "
-           "region=, host= and session_name=";
+           "region=, host=, session_name= and token_file=";
 }
 
 
@@ -414,16 +469,17 @@ ngx_http_deskgate_role_text(dg_span_t param, dg_role_rule_t *rule,
         ngx_str_t  *str;
 
     } known[] = {
-        { DG_SPAN("issuer"),       &rule->issuer,        NULL },
-        { DG_SPAN("caller"),       &rule->caller,        NULL },
-        { DG_SPAN("role"),         &rule->role,          NULL },
-        { DG_SPAN("session"),      &rule->session_claim, NULL },
-        { DG_SPAN("external_id"),  &rule->external_id,   NULL },
-        { DG_SPAN("policy"),       &policy,              &params->policy },
-        { DG_SPAN("sts"),          NULL,                 &params->sts },
-        { DG_SPAN("region"),       NULL,                 &params->region },
-        { DG_SPAN("host"),         NULL,                 &params->host },
-        { DG_SPAN("session_name"), NULL,                 &params->session_name }
+        { DG_SPAN("issuer"), &rule->issuer, NULL },
+        { DG_SPAN("caller"), &rule->caller, NULL },
+        { DG_SPAN("role"), &rule->role, NULL },
+        { DG_SPAN("session"), &rule->session_claim, NULL },
+        { DG_SPAN("external_id"), &rule->external_id, NULL },
+        { DG_SPAN("policy"), &policy, &params->policy },
+        { DG_SPAN("sts"), NULL, &params->sts },
+        { DG_SPAN("region"), NULL, &params->region },
+        { DG_SPAN("host"), NULL, &params->host },
+        { DG_SPAN("session_name"), NULL, &params->session_name },
+        { DG_SPAN("token_file"), NULL, &params->token_file }
     };
 
     equals = dg_span_find(param, '=');
@@ -558,17 +614,21 @@ char *
 ngx_http_deskgate_finish_roles(ngx_conf_t *cf,
     ngx_http_deskgate_credentials_t *c)
 {
-    ngx_uint_t       i, signs;
-    dg_role_rule_t  *rules;
+    ngx_uint_t                        i, signs;
+    dg_role_rule_t                   *rules;
+    ngx_http_deskgate_credentials_t  *source;
 
-    signs = (c->provide == ngx_http_deskgate_provide_role);
+    signs = (c->provide == ngx_http_deskgate_provide_role
+             && c->token_file.len == 0);
     rules = c->rules.elts;
 
     for (i = 0; i < c->rules.nelts; i++) {
         signs |= !rules[i].web_identity;
     }
 
-    if ((signs || c->rules.nelts) && c->sts.len == 0) {
+    if ((c->provide == ngx_http_deskgate_provide_role || c->rules.nelts)
+        && c->sts.len == 0)
+    {
         return "has roles but no \"sts URI;\"";
     }
 
@@ -579,6 +639,18 @@ ngx_http_deskgate_finish_roles(ngx_conf_t *cf,
 
     if (signs && c->sts_region.len == 0) {
         return "assumes roles: say the region= that STS is signed for";
+    }
+
+    /* of a profile whose source is a role as well */
+
+    for (source = c->source;
+         source && source->provide == ngx_http_deskgate_provide_role
+             && source->sts.len == 0;
+         source = source->source)
+    {
+        source->sts = c->sts;
+        source->sts_host = c->sts_host;
+        source->sts_region = c->sts_region;
     }
 
     return NGX_CONF_OK;

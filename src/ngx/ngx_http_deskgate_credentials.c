@@ -14,20 +14,19 @@
 /* What one flight to STS is about */
 
 typedef struct {
-    ngx_http_deskgate_credentials_t  *credentials;
-    dg_sts_request_t                  request;
-    ngx_str_t                         body;
+    dg_sts_request_t  request;
+    ngx_str_t         body;
 } ngx_http_deskgate_assumption_t;
 
 
-static ngx_http_deskgate_flight_t *ngx_http_deskgate_flight_for(
-    ngx_http_deskgate_ctx_t *ctx, ngx_http_deskgate_credentials_t *c);
 static ngx_int_t ngx_http_deskgate_assume(ngx_http_request_t *r,
     ngx_http_deskgate_ctx_t *ctx, ngx_http_deskgate_credentials_t *c,
     const dg_sts_request_t *request, dg_credentials_t *out);
 static ngx_http_deskgate_flight_t *ngx_http_deskgate_assumption(
     ngx_http_deskgate_ctx_t *ctx, ngx_http_deskgate_credentials_t *c,
     const dg_sts_request_t *request);
+static ngx_int_t ngx_http_deskgate_sts_body(ngx_http_deskgate_ctx_t *ctx,
+    ngx_http_deskgate_assumption_t *a);
 static ngx_int_t ngx_http_deskgate_choose_rule(ngx_http_request_t *r,
     ngx_http_deskgate_ctx_t *ctx, ngx_http_deskgate_credentials_t *c);
 static ngx_int_t ngx_http_deskgate_wanted_role(ngx_http_deskgate_ctx_t *ctx,
@@ -39,8 +38,6 @@ static const char *ngx_http_deskgate_sts_read(ngx_http_request_t *r,
     ngx_http_deskgate_flight_t *flight, ngx_uint_t status, dg_span_t answer);
 static const char *ngx_http_deskgate_sts_error(ngx_http_request_t *r,
     ngx_http_deskgate_flight_t *flight, const dg_sts_reply_t *reply);
-static const char *ngx_http_deskgate_sts_keep(
-    ngx_http_deskgate_flight_t *flight, const dg_credentials_t *c);
 
 
 static const ngx_http_deskgate_source_t  ngx_http_deskgate_sts_source = {
@@ -109,7 +106,7 @@ ngx_http_deskgate_provide_by_rule(ngx_http_request_t *r,
     const char        *reason;
     dg_sts_request_t   request;
 
-    if (ngx_http_deskgate_flight_for(ctx, c)) {
+    if (ngx_http_deskgate_flight_of(ctx, &ngx_http_deskgate_sts_source, c)) {
         return ngx_http_deskgate_assume(r, ctx, c, NULL, out);
     }
 
@@ -208,7 +205,7 @@ ngx_http_deskgate_assume(ngx_http_request_t *r, ngx_http_deskgate_ctx_t *ctx,
     ngx_int_t                    rc;
     ngx_http_deskgate_flight_t  *flight;
 
-    flight = ngx_http_deskgate_flight_for(ctx, c);
+    flight = ngx_http_deskgate_flight_of(ctx, &ngx_http_deskgate_sts_source, c);
 
     if (flight == NULL) {
         flight = ngx_http_deskgate_assumption(ctx, c, request);
@@ -228,80 +225,67 @@ ngx_http_deskgate_assume(ngx_http_request_t *r, ngx_http_deskgate_ctx_t *ctx,
 }
 
 
-static ngx_http_deskgate_flight_t *
-ngx_http_deskgate_flight_for(ngx_http_deskgate_ctx_t *ctx,
-    ngx_http_deskgate_credentials_t *c)
-{
-    ngx_http_deskgate_flight_t      *flight;
-    ngx_http_deskgate_assumption_t  *a;
-
-    for (flight = ctx->flights; flight; flight = flight->next) {
-
-        if (flight->source != &ngx_http_deskgate_sts_source) {
-            continue;
-        }
-
-        a = flight->data;
-
-        if (a->credentials == c) {
-            return flight;
-        }
-    }
-
-    return NULL;
-}
-
-
-/* All that shapes the credentials is in the key: whose block, which STS, and
- * every parameter. */
+/*
+ * All that shapes the credentials is in the key: whose block, which STS, and
+ * every parameter; but not a token that the gateway has in a file, which is
+ * another one each time.
+ */
 
 static ngx_http_deskgate_flight_t *
 ngx_http_deskgate_assumption(ngx_http_deskgate_ctx_t *ctx,
     ngx_http_deskgate_credentials_t *c, const dg_sts_request_t *request)
 {
-    size_t                           size;
-    dg_writer_t                      w;
-    dg_sha256_t                     *hash;
+    dg_span_t                        texts[4];
     ngx_http_deskgate_flight_t      *flight;
     ngx_http_deskgate_assumption_t  *a;
 
-    size = dg_sts_size(request);
-
     a = dg_arena_alloc(&ctx->arena, sizeof(ngx_http_deskgate_assumption_t));
-    w = dg_writer(dg_arena_alloc(&ctx->arena, size), size);
-
-    if (a == NULL || w.data == NULL) {
+    if (a == NULL) {
         return NULL;
     }
 
-    dg_sts_write(&w, request);
-
-    a->credentials = c;
     a->request = *request;
-    a->body = ngx_http_deskgate_str(dg_written(&w));
+
+    if (ngx_http_deskgate_sts_body(ctx, a) != NGX_OK) {
+        return NULL;
+    }
 
     flight = ngx_http_deskgate_flight_create(ctx,
-                                         &ngx_http_deskgate_sts_source, a);
-    hash = dg_sha256_start(ngx_http_deskgate_worker.crypto);
-
-    if (flight == NULL || hash == NULL) {
+                                       &ngx_http_deskgate_sts_source, c, a);
+    if (flight == NULL) {
         return NULL;
     }
 
     flight->name = c->name;
 
-    if (dg_sha256_update(hash, DG_SPAN("sts\n")) != DG_OK
-        || dg_sha256_update(hash, ngx_http_deskgate_span(&c->name)) != DG_OK
-        || dg_sha256_update(hash, DG_SPAN("\n")) != DG_OK
-        || dg_sha256_update(hash, ngx_http_deskgate_span(&c->sts)) != DG_OK
-        || dg_sha256_update(hash, DG_SPAN("\n")) != DG_OK
-        || dg_sha256_update(hash, dg_written(&w)) != DG_OK)
-    {
-        dg_sha256_abandon(hash);
-        return NULL;
+    texts[0] = DG_SPAN("sts");
+    texts[1] = ngx_http_deskgate_span(&c->name);
+    texts[2] = ngx_http_deskgate_span(&c->sts);
+    texts[3] = ngx_http_deskgate_span(&a->body);
+
+    return ngx_http_deskgate_flight_key(flight, texts, 4) == NGX_OK ? flight
+                                                                    : NULL;
+}
+
+
+static ngx_int_t
+ngx_http_deskgate_sts_body(ngx_http_deskgate_ctx_t *ctx,
+    ngx_http_deskgate_assumption_t *a)
+{
+    size_t       size;
+    dg_writer_t  w;
+
+    size = dg_sts_size(&a->request);
+
+    w = dg_writer(dg_arena_alloc(&ctx->arena, size), size);
+    if (w.data == NULL) {
+        return NGX_ERROR;
     }
 
-    return dg_sha256_finish(hash, flight->key.bytes) == DG_OK ? flight : NULL;
+    dg_sts_write(&w, &a->request);
+    a->body = ngx_http_deskgate_str(dg_written(&w));
+
+    return NGX_OK;
 }
 
 
@@ -319,8 +303,24 @@ ngx_http_deskgate_sts_ask(ngx_http_request_t *r,
     ngx_http_deskgate_assumption_t   *a = flight->data;
     const dg_credentials_t           *signer;
 
-    c = a->credentials;
+    c = flight->object;
     signer = NULL;
+
+    if (c->token_file.len) {
+        if (ngx_http_deskgate_file_token(r, &c->token_file,
+                                         &flight->ctx->arena,
+                                         &a->request.web_identity_token)
+            != NGX_OK)
+        {
+            return ngx_http_deskgate_refused(flight->ctx,
+                       DG_REFUSE_CREDENTIALS_UNAVAILABLE,
+                       "the gateway's token file cannot be read");
+        }
+
+        if (ngx_http_deskgate_sts_body(flight->ctx, a) != NGX_OK) {
+            return NGX_ERROR;
+        }
+    }
 
     if (a->request.action != DG_STS_WEB_IDENTITY) {
         rc = ngx_http_deskgate_provide(r, flight->ctx, c->source, &source);
@@ -367,12 +367,13 @@ static const char *
 ngx_http_deskgate_sts_read(ngx_http_request_t *r,
     ngx_http_deskgate_flight_t *flight, ngx_uint_t status, dg_span_t answer)
 {
-    dg_err_t                         err;
-    dg_diag_t                        diag;
-    const char                      *reason;
-    dg_sts_reply_t                   reply;
-    dg_wiped_arena_t                 scratch;
-    ngx_http_deskgate_assumption_t  *a = flight->data;
+    dg_err_t                          err;
+    dg_diag_t                         diag;
+    const char                       *reason;
+    dg_sts_reply_t                    reply;
+    dg_wiped_arena_t                  scratch;
+    ngx_http_deskgate_assumption_t   *a = flight->data;
+    ngx_http_deskgate_credentials_t  *c = flight->object;
 
     diag.text[0] = '\0';
 
@@ -386,8 +387,7 @@ ngx_http_deskgate_sts_read(ngx_http_request_t *r,
     if (err != DG_OK) {
         ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,
                       "deskgate: \"%V\" of credentials \"%V\" answered %ui: "
-                      "%s", &a->credentials->sts, &a->credentials->name,
-                      status, diag.text);
+                      "%s", &c->sts, &c->name, status, diag.text);
 
         reason = "STS gave no answer that can be read";
 
@@ -395,7 +395,9 @@ ngx_http_deskgate_sts_read(ngx_http_request_t *r,
         reason = ngx_http_deskgate_sts_error(r, flight, &reply);
 
     } else {
-        reason = ngx_http_deskgate_sts_keep(flight, &reply.credentials);
+        reason = ngx_http_deskgate_credentials_keep(flight,
+                     &reply.credentials,
+                     flight->ctx->rule ? flight->ctx->caller.expires_at : 0);
     }
 
     dg_wiped_arena_wipe(&scratch);
@@ -419,8 +421,7 @@ ngx_http_deskgate_sts_error(ngx_http_request_t *r,
 
     ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,
                   "deskgate: STS refused role \"%V\" for credentials \"%V\": "
-                  "%V, request id %V", &role, &a->credentials->name, &code,
-                  &id);
+                  "%V, request id %V", &role, &flight->name, &code, &id);
 
     if (!dg_sts_is_denial(reply)) {
         return "STS answered with an error";
@@ -432,30 +433,29 @@ ngx_http_deskgate_sts_error(ngx_http_request_t *r,
 }
 
 
-static const char *
-ngx_http_deskgate_sts_keep(ngx_http_deskgate_flight_t *flight,
-    const dg_credentials_t *c)
+/*
+ * Puts them where the flight takes its value from.  NULL, or why not.  They
+ * are not used behind `until` (0: no such bound), nor to the very end.
+ */
+
+const char *
+ngx_http_deskgate_credentials_keep(ngx_http_deskgate_flight_t *flight,
+    const dg_credentials_t *c, int64_t until)
 {
     int64_t           expires;
     dg_writer_t       w;
-    dg_caller_t      *caller;
     dg_credentials_t  kept;
 
-    caller = &flight->ctx->caller;
     kept = *c;
     expires = c->expires_at - NGX_HTTP_DESKGATE_EXPIRY_MARGIN;
 
-    /* never longer than the token that they were given for */
-
-    if (flight->ctx->rule && caller->expires_at
-        && caller->expires_at < expires)
-    {
-        expires = caller->expires_at;
+    if (until && until < expires) {
+        expires = until;
         kept.expires_at = expires;
     }
 
     if (expires <= ngx_time()) {
-        return "STS gave credentials that have expired";
+        return "it gave credentials that have expired";
     }
 
     w = dg_writer(dg_arena_alloc(&flight->ctx->arena, DG_CREDENTIALS_PACKED),
@@ -478,15 +478,17 @@ ngx_http_deskgate_sts_keep(ngx_http_deskgate_flight_t *flight,
 ngx_uint_t
 ngx_http_deskgate_credentials_drop(ngx_http_deskgate_ctx_t *ctx)
 {
+    ngx_uint_t                   dropped;
     ngx_http_deskgate_flight_t  *flight;
 
-    flight = ngx_http_deskgate_flight_for(ctx, ctx->lcf->sign);
+    dropped = 0;
 
-    if (flight == NULL) {
-        return 0;
+    for (flight = ctx->flights; flight; flight = flight->next) {
+        if (flight->object == ctx->lcf->sign && flight->landed) {
+            ngx_http_deskgate_flight_drop(flight);
+            dropped = 1;
+        }
     }
 
-    ngx_http_deskgate_flight_drop(flight);
-
-    return 1;
+    return dropped;
 }

@@ -165,6 +165,58 @@ ngx_http_deskgate_file_remember(ngx_conf_t *cf, ngx_str_t *path,
 }
 
 
+/*
+ * While serving: a token that somebody else writes and renews.  The blanks
+ * and the line's end at its end are not part of it.
+ */
+
+ngx_int_t
+ngx_http_deskgate_file_token(ngx_http_request_t *r, const ngx_str_t *path,
+    dg_arena_t *arena, dg_span_t *token)
+{
+    u_char    *buf;
+    ssize_t    n;
+    ngx_fd_t   fd;
+
+    buf = dg_arena_alloc(arena, DG_STS_TOKEN_MAX + 1);
+    if (buf == NULL) {
+        return NGX_ERROR;
+    }
+
+    fd = ngx_open_file(path->data, NGX_FILE_RDONLY|NGX_FILE_NONBLOCK,
+                       NGX_FILE_OPEN, 0);
+
+    if (fd == NGX_INVALID_FILE) {
+        ngx_log_error(NGX_LOG_ERR, r->connection->log, ngx_errno,
+                      "deskgate: cannot open token file \"%V\"", path);
+        return NGX_ERROR;
+    }
+
+    n = ngx_read_fd(fd, buf, DG_STS_TOKEN_MAX + 1);
+
+    if (n == -1) {
+        ngx_log_error(NGX_LOG_ERR, r->connection->log, ngx_errno,
+                      "deskgate: cannot read token file \"%V\"", path);
+    }
+
+    (void) ngx_close_file(fd);
+
+    while (n > 0 && buf[n - 1] <= ' ') {
+        n--;
+    }
+
+    *token = dg_span(buf, n > 0 ? n : 0);
+
+    if (n <= 0 || n > DG_STS_TOKEN_MAX || !dg_text_is_graphic(*token)) {
+        ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,
+                      "deskgate: token file \"%V\" holds no token", path);
+        return NGX_ERROR;
+    }
+
+    return NGX_OK;
+}
+
+
 void
 ngx_http_deskgate_file_diag(ngx_conf_t *cf, ngx_str_t *path,
     const dg_diag_t *diag)

@@ -58,11 +58,14 @@ static void ngx_http_deskgate_flight_unpark(
 static void ngx_http_deskgate_wake_waiting(void);
 
 
-/* A flight of this call; NULL: no memory.  Its key is the caller's to set. */
+/*
+ * A flight of this call for an object of the configuration; NULL: no memory.
+ * Its key is the caller's to set.
+ */
 
 ngx_http_deskgate_flight_t *
 ngx_http_deskgate_flight_create(ngx_http_deskgate_ctx_t *ctx,
-    const ngx_http_deskgate_source_t *source, void *data)
+    const ngx_http_deskgate_source_t *source, void *object, void *data)
 {
     ngx_http_deskgate_flight_t  *flight;
 
@@ -75,12 +78,59 @@ ngx_http_deskgate_flight_create(ngx_http_deskgate_ctx_t *ctx,
 
     flight->ctx = ctx;
     flight->source = source;
+    flight->object = object;
     flight->data = data;
     flight->next = ctx->flights;
 
     ctx->flights = flight;
 
     return flight;
+}
+
+
+/* The flight that was created so, or NULL. */
+
+ngx_http_deskgate_flight_t *
+ngx_http_deskgate_flight_of(ngx_http_deskgate_ctx_t *ctx,
+    const ngx_http_deskgate_source_t *source, const void *object)
+{
+    ngx_http_deskgate_flight_t  *flight;
+
+    for (flight = ctx->flights; flight; flight = flight->next) {
+        if (flight->source == source && flight->object == object) {
+            return flight;
+        }
+    }
+
+    return NULL;
+}
+
+
+/* The key of what is all said by these texts. */
+
+ngx_int_t
+ngx_http_deskgate_flight_key(ngx_http_deskgate_flight_t *flight,
+    const dg_span_t *texts, ngx_uint_t count)
+{
+    ngx_uint_t    i;
+    dg_sha256_t  *hash;
+
+    hash = dg_sha256_start(ngx_http_deskgate_worker.crypto);
+    if (hash == NULL) {
+        return NGX_ERROR;
+    }
+
+    for (i = 0; i < count; i++) {
+        if (dg_sha256_update(hash, texts[i]) != DG_OK
+            || dg_sha256_update(hash, dg_span("", 1)) != DG_OK)
+        {
+            dg_sha256_abandon(hash);
+            return NGX_ERROR;
+        }
+    }
+
+    return dg_sha256_finish(hash, flight->key.bytes) == DG_OK ? NGX_OK
+                                                              : NGX_ERROR;
 }
 
 

@@ -364,12 +364,28 @@ ngx_http_deskgate_guard_upstream(ngx_http_request_t *r)
 }
 
 
+/*
+ * On this host: of its own, or answered by what it runs on.  The latter are
+ * the addresses of the credentials of instances, tasks and pods, which have
+ * no TLS.
+ */
+
 static ngx_uint_t
 ngx_http_deskgate_sockaddr_is_local(struct sockaddr *sa)
 {
     u_char               *p;
+    ngx_uint_t            i;
     struct sockaddr_in   *sin;
     struct sockaddr_in6  *sin6;
+
+    static const u_char  host4[][4] = {
+        { 169, 254, 169, 254 }, { 169, 254, 170, 2 }, { 169, 254, 170, 23 }
+    };
+
+    static const u_char  host6[][16] = {
+        { 0xfd, 0, 0x0e, 0xc2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0x02, 0x54 },
+        { 0xfd, 0, 0x0e, 0xc2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0x23 }
+    };
 
     switch (sa->sa_family) {
 
@@ -379,10 +395,26 @@ ngx_http_deskgate_sockaddr_is_local(struct sockaddr *sa)
     case AF_INET:
         sin = (struct sockaddr_in *) sa;
         p = (u_char *) &sin->sin_addr.s_addr;
+
+        for (i = 0; i < sizeof(host4) / sizeof(host4[0]); i++) {
+            if (ngx_memcmp(p, host4[i], sizeof(host4[0])) == 0) {
+                return 1;
+            }
+        }
+
         return p[0] == 127;
 
     case AF_INET6:
         sin6 = (struct sockaddr_in6 *) sa;
+
+        for (i = 0; i < sizeof(host6) / sizeof(host6[0]); i++) {
+            if (ngx_memcmp(&sin6->sin6_addr, host6[i], sizeof(host6[0]))
+                == 0)
+            {
+                return 1;
+            }
+        }
+
         return IN6_IS_ADDR_LOOPBACK(&sin6->sin6_addr);
 
     default:
