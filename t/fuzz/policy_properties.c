@@ -36,6 +36,9 @@ typedef struct {
 
 static uint8_t  block[BLOCK_SIZE];
 
+/* How calls were decided, for whoever wants to know what was reached. */
+static unsigned long  decided[DG_POLICY_ALLOW + 1];
+
 typedef struct {
     const char  *name;
     const char  *operands[5];
@@ -390,6 +393,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     }
 
     effect = decide(set, &request, &facts);
+    decided[effect]++;
     reversed = join(&arena, plans, count, true);
     require(reversed != NULL && decide(reversed, &request, &facts) == effect);
 
