@@ -49,7 +49,10 @@ static const char *const  global_names[DG_COUNT_GLOBAL_COUNT] = {
     [DG_COUNT_TRAIL_WRITTEN] = "trail_written",
     [DG_COUNT_TRAIL_BYTES] = "trail_bytes",
     [DG_COUNT_TRAIL_LOST] = "trail_lost",
-    [DG_COUNT_TRAIL_FAILURES] = "trail_failures"
+    [DG_COUNT_TRAIL_FAILURES] = "trail_failures",
+    [DG_COUNT_BREAK_GLASS] = "break_glass",
+    [DG_COUNT_FILES_READ] = "files_read",
+    [DG_COUNT_FILES_REFUSED] = "files_refused"
 };
 
 

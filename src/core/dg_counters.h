@@ -48,6 +48,9 @@ typedef enum {
     DG_COUNT_TRAIL_BYTES,
     DG_COUNT_TRAIL_LOST,       /* records */
     DG_COUNT_TRAIL_FAILURES,   /* failed writes */
+    DG_COUNT_BREAK_GLASS,      /* calls let through by such a key */
+    DG_COUNT_FILES_READ,       /* changed and taken, by each worker */
+    DG_COUNT_FILES_REFUSED,    /* changed and broken, by each worker */
     DG_COUNT_GLOBAL_COUNT
 } dg_count_global_t;
 

@@ -43,6 +43,13 @@ dg_keyfile_key(const dg_keyfile_t *keys, size_t index)
 }
 
 
+size_t
+dg_keyfile_index(const dg_keyfile_t *keys, const dg_key_t *key)
+{
+    return (size_t) (key - keys->keys);
+}
+
+
 dg_refusal_t
 dg_key_judge(const dg_key_t *key, int64_t now)
 {

@@ -13,6 +13,10 @@
  *   session_token      when present, every request must carry it
  *   tags               object of strings: aws:PrincipalTag/NAME
  *   policies           names of identity policy files
+ *   session_policy     a policy document, an object: no call of this key may
+ *                      do what it does not allow, whatever else allows it
+ *   break_glass        boolean: for emergencies; `expires` is required then,
+ *                      and every call must sign a reason
  *   not_before         RFC 3339; valid from this second
  *   expires            RFC 3339; no longer valid at this second
  *   disabled           boolean
@@ -43,6 +47,7 @@
 #define DG_KEY_POLICIES       32
 #define DG_KEY_TAG_NAME_MAX   128
 #define DG_KEY_TAG_VALUE_MAX  256
+#define DG_KEY_SESSION_MAX   16384  /* of a session policy, compact */
 #define DG_KEY_TEXT_MAX       1024  /* policy file name, dcv_user, ... */
 
 #define DG_KEY_VENDED_PREFIX  "DGVK"
@@ -51,6 +56,7 @@ typedef struct {
     dg_credentials_t       credentials;  /* expires_at is `expires` */
     int64_t                not_before;   /* 0 when always */
     bool                   disabled;
+    bool                   break_glass;
     dg_span_t              principal;
     dg_span_t              account;      /* 12 digits of the principal */
     dg_span_t              user_name;    /* last part of user/...; or empty */
@@ -64,6 +70,8 @@ typedef struct {
     size_t                 policy_count;
     unsigned               line;         /* where it stands in the file */
     unsigned               policies_line;
+    dg_span_t              session_policy; /* its JSON; empty: none */
+    unsigned               session_line;
 } dg_key_t;
 
 typedef struct dg_keyfile_s  dg_keyfile_t;
@@ -88,6 +96,9 @@ const dg_key_t *dg_keyfile_find(const dg_keyfile_t *keys,
 /* The keys in the order of the file: 0 to count - 1. */
 size_t dg_keyfile_count(const dg_keyfile_t *keys);
 const dg_key_t *dg_keyfile_key(const dg_keyfile_t *keys, size_t index);
+
+/* The index of a key that was found in this file. */
+size_t dg_keyfile_index(const dg_keyfile_t *keys, const dg_key_t *key);
 
 /*
  * DG_ALLOWED, or DG_REFUSE_KEY_INACTIVE for a key that is disabled, not yet

@@ -360,6 +360,41 @@ load_policies(loader_t *l, const dg_json_t *m, dg_key_t *key)
 }
 
 
+static dg_err_t
+load_session_policy(loader_t *l, const dg_json_t *m, dg_key_t *key)
+{
+    dg_writer_t  w = dg_writer(dg_arena_alloc(l->arena, DG_KEY_SESSION_MAX),
+                               DG_KEY_SESSION_MAX);
+
+    if (w.data == NULL) {
+        return no_memory(l);
+    }
+
+    dg_json_write_tree(&w, m);
+
+    if (w.overflow) {
+        return dg_diag(l->diag, DG_ERR_LIMIT, m->line, m->column,
+                       "a session_policy has at most 16384 bytes without "
+                       "blanks");
+    }
+
+    key->session_policy = dg_written(&w);
+    key->session_line = m->line;
+
+    return DG_OK;
+}
+
+
+static dg_err_t
+load_break_glass(loader_t *l, const dg_json_t *m, dg_key_t *key)
+{
+    (void) l;
+
+    key->break_glass = m->boolean;
+    return DG_OK;
+}
+
+
 static const member_t  members[] = {
     { "access_key_id", DG_JSON_STRING, true, load_access_key_id },
     { "secret_access_key", DG_JSON_STRING, true, load_secret },
@@ -368,9 +403,11 @@ static const member_t  members[] = {
     { "session_token", DG_JSON_STRING, false, load_session_token },
     { "tags", DG_JSON_OBJECT, false, load_tags },
     { "policies", DG_JSON_ARRAY, false, load_policies },
+    { "session_policy", DG_JSON_OBJECT, false, load_session_policy },
     { "not_before", DG_JSON_STRING, false, load_not_before },
     { "expires", DG_JSON_STRING, false, load_expires },
     { "disabled", DG_JSON_BOOL, false, load_disabled },
+    { "break_glass", DG_JSON_BOOL, false, load_break_glass },
     { "dcv_user", DG_JSON_STRING, false, load_dcv_user },
     { "description", DG_JSON_STRING, false, load_description }
 };
@@ -401,8 +438,9 @@ load_member(loader_t *l, const dg_json_t *m, dg_key_t *key)
         return dg_diag(l->diag, DG_ERR_INVALID, m->key_line, m->key_column,
                        "unknown member %s of a key: there are access_key_id, "
                        "secret_access_key, principal, user_id, "
-                       "session_token, tags, policies, not_before, expires, "
-                       "disabled, dcv_user and description",
+                       "session_token, tags, policies, session_policy, "
+                       "not_before, expires, disabled, break_glass, dcv_user "
+                       "and description",
                        dg_json_quote(name, m->key));
     }
 

@@ -16,7 +16,7 @@
 typedef dg_keyfile_loader_t  loader_t;
 
 static const dg_json_limits_t  keyfile_limits = {
-    .depth = 8,
+    .depth = 16,
     .text = DG_KEYFILE_TEXT,
     .string = 65536,
     .values = KEYFILE_VALUES,
@@ -42,6 +42,11 @@ load_key(loader_t *l, const dg_json_t *object, dg_key_t *key)
 
     if (key->user_id.len == 0) {
         key->user_id = key->principal;
+    }
+
+    if (key->break_glass && key->credentials.expires_at == 0) {
+        return refuse(l, dg_json_member(object, DG_SPAN("break_glass")),
+                      "a break_glass key must have an end: add expires");
     }
 
     if (key->credentials.expires_at != 0

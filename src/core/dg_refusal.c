@@ -173,6 +173,17 @@ static const dg_refusal_info_t  refusals[DG_REFUSAL_COUNT] = {
         "key_inactive", TOKEN, 403, TEXT_TOKEN,
         "The key is disabled, not valid yet or expired: see the key file."
     },
+    [DG_REFUSE_KEY_REASON] = {
+        "key_reason", "AccessDeniedException", 403,
+        "The access key is for emergencies: sign a header X-Deskgate-Reason "
+        "of 8 to 256 printable characters.",
+        "Send X-Deskgate-Reason and list it in SignedHeaders; with the AWS "
+        "CLI use another key."
+    },
+    [DG_REFUSE_KEY_REVOKED] = {
+        "key_revoked", TOKEN, 403, TEXT_TOKEN,
+        "The key stands in the revocation file."
+    },
     [DG_REFUSE_SESSION_TOKEN] = {
         "session_token", TOKEN, 403, TEXT_TOKEN,
         "Send the session token that belongs to the access key."
@@ -252,6 +263,18 @@ static const dg_refusal_info_t  refusals[DG_REFUSAL_COUNT] = {
         "issuer_unavailable", UNAVAILABLE, 503, TEXT_AWAY,
         "The issuer's keys or introspection cannot be reached; the error "
         "log says why."
+    },
+    [DG_REFUSE_CERTIFICATE_UNKNOWN] = {
+        "certificate_unknown", "AccessDeniedException", 403,
+        "The client certificate belongs to no caller.",
+        "Name the certificate's SAN or whole subject in the "
+        "deskgate_certificates that the location uses; the error log has "
+        "both."
+    },
+    [DG_REFUSE_CERTIFICATE_REVOKED] = {
+        "certificate_revoked", "AccessDeniedException", 403,
+        "The client certificate belongs to no caller.",
+        "The principal stands in the revocation file."
     },
     [DG_REFUSE_AUTHENTICATION_RATE] = {
         "authentication_rate", "ThrottlingException", 429, TEXT_RATE,
@@ -452,6 +475,37 @@ dg_refusal_info(dg_refusal_t refusal)
     }
 
     return &refusals[refusal];
+}
+
+
+bool
+dg_refusal_is_failed_authentication(dg_refusal_t refusal)
+{
+    switch (refusal) {
+
+    case DG_REFUSE_KEY_UNKNOWN:
+    case DG_REFUSE_KEY_INACTIVE:
+    case DG_REFUSE_KEY_REVOKED:
+    case DG_REFUSE_SESSION_TOKEN:
+    case DG_REFUSE_SESSION_EXPIRED:
+    case DG_REFUSE_SIGNATURE_MISMATCH:
+    case DG_REFUSE_TOKEN_MALFORMED:
+    case DG_REFUSE_TOKEN_ALGORITHM:
+    case DG_REFUSE_TOKEN_KEY_UNKNOWN:
+    case DG_REFUSE_TOKEN_SIGNATURE:
+    case DG_REFUSE_TOKEN_ISSUER:
+    case DG_REFUSE_TOKEN_AUDIENCE:
+    case DG_REFUSE_TOKEN_EXPIRED:
+    case DG_REFUSE_TOKEN_EARLY:
+    case DG_REFUSE_TOKEN_CLAIM:
+    case DG_REFUSE_TOKEN_REVOKED:
+    case DG_REFUSE_CERTIFICATE_UNKNOWN:
+    case DG_REFUSE_CERTIFICATE_REVOKED:
+        return true;
+
+    default:
+        return false;
+    }
 }
 
 

@@ -42,6 +42,8 @@ typedef enum {
     DG_REFUSE_PAYLOAD_HASH,            /* declared hash is not the body's */
     DG_REFUSE_KEY_UNKNOWN,
     DG_REFUSE_KEY_INACTIVE,            /* disabled, not yet valid, expired */
+    DG_REFUSE_KEY_REASON,              /* break-glass without a reason */
+    DG_REFUSE_KEY_REVOKED,
     DG_REFUSE_SESSION_TOKEN,
     DG_REFUSE_SESSION_EXPIRED,
     DG_REFUSE_SESSION_NOT_HERE,        /* vended for other locations */
@@ -61,6 +63,8 @@ typedef enum {
     DG_REFUSE_TOKEN_CLAIM,             /* a claim is absent or ill-typed */
     DG_REFUSE_TOKEN_REVOKED,
     DG_REFUSE_ISSUER_UNAVAILABLE,
+    DG_REFUSE_CERTIFICATE_UNKNOWN,     /* verified, but of nobody here */
+    DG_REFUSE_CERTIFICATE_REVOKED,
     DG_REFUSE_AUTHENTICATION_RATE,     /* too many failures */
 
     /* read body */
@@ -125,6 +129,12 @@ typedef struct {
 
 /* The row of a refusal; the row of INTERNAL for a value that is not one. */
 const dg_refusal_info_t *dg_refusal_info(dg_refusal_t refusal);
+
+/*
+ * Whether the refusal says that a credential was presented and was wrong, at
+ * the cost of looking at it: what a limit on failures counts.
+ */
+bool dg_refusal_is_failed_authentication(dg_refusal_t refusal);
 
 /* The refusal that stands for an answer nginx made itself. */
 dg_refusal_t dg_refusal_from_status(unsigned status);

@@ -1,6 +1,6 @@
 /*
- * The layout of a zone: header, counters, throttle, replay, cache, each part
- * beginning at a cache line.
+ * The layout of a zone: header, counters, use of keys, throttle, replay,
+ * cache, each part beginning at a cache line.
  */
 
 #include "dg_zone.h"
@@ -8,13 +8,14 @@
 #include <string.h>
 
 #define ZONE_MAGIC    UINT64_C(0x656e6f7a65746773)
-#define ZONE_VERSION  1
+#define ZONE_VERSION  2
 #define ZONE_LINE     64                   /* bytes of a cache line */
 #define ZONE_SIZE_MAX (UINT64_C(1) << 40)
 
 
 typedef enum {
     ZONE_COUNTERS,
+    ZONE_KEY_USE,
     ZONE_THROTTLE,
     ZONE_REPLAY,
     ZONE_CACHE,
@@ -52,6 +53,9 @@ zone_part_min(zone_part_t part)
     case ZONE_COUNTERS:
         return zone_round_up(dg_counters_size());
 
+    case ZONE_KEY_USE:
+        return zone_round_up(dg_key_use_size());
+
     case ZONE_THROTTLE:
         return zone_round_up(dg_throttle_size_min());
 
@@ -82,6 +86,7 @@ zone_divide(zone_t *zone, const dg_zone_shares_t *shares)
     uint64_t  weights[ZONE_PART_COUNT], sum = 0;
 
     weights[ZONE_COUNTERS] = 0;
+    weights[ZONE_KEY_USE] = 0;
     weights[ZONE_THROTTLE] = shares->throttle;
     weights[ZONE_REPLAY] = shares->replay;
     weights[ZONE_CACHE] = shares->cache;
@@ -116,6 +121,9 @@ zone_init_part(void *memory, zone_part_t part, const uint8_t *seed)
     case ZONE_COUNTERS:
         return dg_counters_init(at, size);
 
+    case ZONE_KEY_USE:
+        return dg_key_use_init(at, size, seed);
+
     case ZONE_THROTTLE:
         return dg_throttle_init(at, size, seed);
 
@@ -139,6 +147,9 @@ zone_attach_part(void *memory, zone_part_t part)
 
     case ZONE_COUNTERS:
         return dg_counters_attach(at, size);
+
+    case ZONE_KEY_USE:
+        return dg_key_use_attach(at, size);
 
     case ZONE_THROTTLE:
         return dg_throttle_attach(at, size);
@@ -255,4 +266,11 @@ dg_counters_t *
 dg_zone_counters(void *memory)
 {
     return zone_part(memory, ZONE_COUNTERS);
+}
+
+
+dg_key_use_t *
+dg_zone_key_use(void *memory)
+{
+    return zone_part(memory, ZONE_KEY_USE);
 }

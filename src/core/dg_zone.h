@@ -1,7 +1,7 @@
 /*
  * One shared memory region, carved into the parts that workers share:
- * throttle buckets, seen signatures, the cache of credentials and tokens, and
- * counters.
+ * throttle buckets, seen signatures, the cache of credentials and tokens,
+ * counters, and when each key was last used.
  *
  * Nothing in the region is a pointer, so that it may be mapped anywhere.  The
  * header and each part carry a magic number, a layout version and their size;
@@ -10,7 +10,7 @@
  *
  * There is no lock here.  The caller holds one around every call for the
  * throttle, replay and cache parts; one lock a zone, or one a part.  The
- * counters need none.  Whoever holds a lock may be killed at any instruction:
+ * counters and the use of keys need none.  Whoever holds a lock may be killed at any instruction:
  * stores are ordered so that what is left behind is valid.
  */
 
@@ -20,6 +20,7 @@
 #include "dg_cache.h"
 #include "dg_counters.h"
 #include "dg_err.h"
+#include "dg_key_use.h"
 #include "dg_replay.h"
 #include "dg_siphash.h"
 #include "dg_throttle.h"
@@ -59,5 +60,6 @@ dg_throttle_t *dg_zone_throttle(void *memory);
 dg_replay_t *dg_zone_replay(void *memory);
 dg_cache_t *dg_zone_cache(void *memory);
 dg_counters_t *dg_zone_counters(void *memory);
+dg_key_use_t *dg_zone_key_use(void *memory);
 
 #endif

@@ -1,17 +1,17 @@
 /*
  * Copyright (C) the deskgate authors
  *
- * Files that configuration names: read once by the master, as root; what is
- * wrong with one is told with its name and line.
+ * Files that configuration names: read by the master, as root; what is wrong
+ * with one is told with its name and line.
  */
 
 #include "ngx_http_deskgate.h"
 
 
-static ngx_int_t ngx_http_deskgate_file_safe(ngx_conf_t *cf, ngx_str_t *path,
-    ngx_fd_t fd, ngx_file_info_t *fi, ngx_uint_t secret);
-static ngx_int_t ngx_http_deskgate_file_load(ngx_conf_t *cf, ngx_str_t *path,
-    ngx_fd_t fd, ngx_file_info_t *fi, dg_span_t *text);
+static const char *ngx_http_deskgate_file_safe(ngx_file_info_t *fi,
+    ngx_uint_t secret);
+static const char *ngx_http_deskgate_file_load(ngx_pool_t *pool, ngx_fd_t fd,
+    ngx_file_info_t *fi, dg_span_t *text);
 static ngx_int_t ngx_http_deskgate_file_remember(ngx_conf_t *cf,
     ngx_str_t *path, const char *kind, dg_span_t text);
 
@@ -25,34 +25,19 @@ ngx_int_t
 ngx_http_deskgate_file_read(ngx_conf_t *cf, ngx_str_t *path, const char *kind,
     ngx_uint_t secret, dg_span_t *text)
 {
-    ngx_fd_t         fd;
-    ngx_int_t        rc;
-    ngx_file_info_t  fi;
+    const char       *wrong;
+    ngx_err_t         err;
+    ngx_file_info_t   fi;
 
     if (ngx_conf_full_name(cf->cycle, path, 1) != NGX_OK) {
         return NGX_ERROR;
     }
 
-    fd = ngx_open_file(path->data, NGX_FILE_RDONLY, NGX_FILE_OPEN, 0);
-
-    if (fd == NGX_INVALID_FILE) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, ngx_errno,
-                           "cannot open %s file \"%V\"", kind, path);
-        return NGX_ERROR;
-    }
-
-    rc = ngx_http_deskgate_file_safe(cf, path, fd, &fi, secret);
-
-    if (rc == NGX_OK) {
-        rc = ngx_http_deskgate_file_load(cf, path, fd, &fi, text);
-    }
-
-    if (ngx_close_file(fd) == NGX_FILE_ERROR) {
-        ngx_conf_log_error(NGX_LOG_WARN, cf, ngx_errno,
-                           "closing \"%V\" failed", path);
-    }
-
-    if (rc != NGX_OK) {
+    wrong = ngx_http_deskgate_file_get(path->data, secret, cf->temp_pool, &fi,
+                                       text, &err);
+    if (wrong) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, err, "%s file \"%V\" %s", kind,
+                           path, wrong);
         return NGX_ERROR;
     }
 
@@ -60,49 +45,77 @@ ngx_http_deskgate_file_read(ngx_conf_t *cf, ngx_str_t *path, const char *kind,
 }
 
 
-static ngx_int_t
-ngx_http_deskgate_file_safe(ngx_conf_t *cf, ngx_str_t *path, ngx_fd_t fd,
-    ngx_file_info_t *fi, ngx_uint_t secret)
+/*
+ * The same for whoever logs by himself: NULL, or what is wrong, to be read
+ * behind the file's name, and the system's error or 0.  *fi is of the file
+ * that was read.
+ */
+
+const char *
+ngx_http_deskgate_file_get(u_char *path, ngx_uint_t secret, ngx_pool_t *pool,
+    ngx_file_info_t *fi, dg_span_t *text, ngx_err_t *err)
 {
+    ngx_fd_t     fd;
+    const char  *wrong;
+
+    /* a pipe is not waited for */
+
+    fd = ngx_open_file(path, NGX_FILE_RDONLY|NGX_FILE_NONBLOCK,
+                       NGX_FILE_OPEN, 0);
+
+    if (fd == NGX_INVALID_FILE) {
+        *err = ngx_errno;
+        return "cannot be opened";
+    }
+
+    *err = 0;
+
     if (ngx_fd_info(fd, fi) == NGX_FILE_ERROR) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, ngx_errno,
-                           "cannot stat \"%V\"", path);
-        return NGX_ERROR;
+        *err = ngx_errno;
+        wrong = "cannot be looked at";
+
+    } else {
+        wrong = ngx_http_deskgate_file_safe(fi, secret);
     }
 
-    if (!ngx_is_file(fi)) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "\"%V\" is not a regular file", path);
-        return NGX_ERROR;
+    if (wrong == NULL) {
+        wrong = ngx_http_deskgate_file_load(pool, fd, fi, text);
     }
 
-    if (fi->st_mode & (S_IWGRP|S_IWOTH)) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "\"%V\" can be written by group or others: "
-                           "chmod go-w \"%V\"", path, path);
-        return NGX_ERROR;
+    if (ngx_close_file(fd) == NGX_FILE_ERROR && wrong == NULL) {
+        *err = ngx_errno;
+        return "cannot be closed";
     }
 
-    if (secret && (fi->st_mode & S_IROTH)) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "\"%V\" holds secrets and can be read by others: "
-                           "chmod o-r \"%V\"", path, path);
-        return NGX_ERROR;
-    }
-
-    if (ngx_file_size(fi) > NGX_HTTP_DESKGATE_FILE_LIMIT) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "\"%V\" is larger than %d bytes", path,
-                           NGX_HTTP_DESKGATE_FILE_LIMIT);
-        return NGX_ERROR;
-    }
-
-    return NGX_OK;
+    return wrong;
 }
 
 
-static ngx_int_t
-ngx_http_deskgate_file_load(ngx_conf_t *cf, ngx_str_t *path, ngx_fd_t fd,
+static const char *
+ngx_http_deskgate_file_safe(ngx_file_info_t *fi, ngx_uint_t secret)
+{
+    if (!ngx_is_file(fi)) {
+        return "is not a regular file";
+    }
+
+    if (fi->st_mode & (S_IWGRP|S_IWOTH)) {
+        return "can be written by group or others: chmod go-w it";
+    }
+
+    if (secret && (fi->st_mode & S_IROTH)) {
+        return "holds secrets and can be read by others: chmod o-r it";
+    }
+
+    if (ngx_file_size(fi) > NGX_HTTP_DESKGATE_FILE_LIMIT) {
+        return "is larger than 4 MB";
+    }
+
+    return NULL;
+}
+
+
+static const char *
+ngx_http_deskgate_file_load(ngx_pool_t *pool, ngx_fd_t fd,
     ngx_file_info_t *fi, dg_span_t *text)
 {
     size_t   size;
@@ -111,23 +124,22 @@ ngx_http_deskgate_file_load(ngx_conf_t *cf, ngx_str_t *path, ngx_fd_t fd,
 
     size = ngx_file_size(fi);
 
-    buf = ngx_pnalloc(cf->temp_pool, size + 1);
+    buf = ngx_pnalloc(pool, size + 1);
     if (buf == NULL) {
-        return NGX_ERROR;
+        return "needs more memory than there is";
     }
 
     n = ngx_read_fd(fd, buf, size);
 
     if (n == -1 || (size_t) n != size) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, n == -1 ? ngx_errno : 0,
-                           "cannot read \"%V\" whole", path);
-        return NGX_ERROR;
+        dg_wipe(buf, size);
+        return "cannot be read whole";
     }
 
     buf[size] = '\0';
     *text = dg_span(buf, size);
 
-    return NGX_OK;
+    return NULL;
 }
 
 

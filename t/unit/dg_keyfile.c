@@ -104,6 +104,32 @@ a_whole_key(void)
 
 
 static void
+what_narrows_a_key(void)
+{
+    dg_keyfile_t    *keys;
+    const dg_key_t  *key;
+    dg_diag_t        diag;
+
+    is_int(parse(FILE_OF(KEY("AKIA1", "") "," KEY("AKIA2",
+                 ",\"expires\":\"2026-01-02T00:00:00Z\","
+                 "\"break_glass\":true,\n\"session_policy\":"
+                 "{\"Version\": \"2012-10-17\", \"Statement\": []}")),
+                 &diag, &keys), DG_OK, "parsed: %s", diag.text);
+
+    key = dg_keyfile_find(keys, DG_SPAN("AKIA1"));
+    ok(!key->break_glass && key->session_policy.len == 0, "a usual key");
+    is_int(dg_keyfile_index(keys, key), 0, "its place");
+
+    key = dg_keyfile_find(keys, DG_SPAN("AKIA2"));
+    ok(key->break_glass, "one for emergencies");
+    is_text(key->session_policy, "{\"Version\":\"2012-10-17\","
+            "\"Statement\":[]}", "its session policy as JSON");
+    is_int(key->session_line, 2, "and the line of it");
+    is_int(dg_keyfile_index(keys, key), 1, "its place");
+}
+
+
+static void
 principals(void)
 {
     static const struct {
@@ -185,6 +211,10 @@ refused(void)
         { "{\"version\":1,\n\"key\":[]}", DG_ERR_INVALID, 2, 1,
           "unknown member \"key\"" },
         { FILE_OF("\n1"), DG_ERR_INVALID, 2, 1, "in braces" },
+        { FILE_OF(KEY("AKIA1", ",\n\"break_glass\":true")), DG_ERR_INVALID,
+          2, 15, "add expires" },
+        { FILE_OF(KEY("AKIA1", ",\n\"session_policy\":\"x\"")),
+          DG_ERR_INVALID, 2, 18, "must be of type object" },
         { FILE_OF("\n" KEY("AKIA1", ",\n \"secret\":1")), DG_ERR_INVALID,
           3, 2, "unknown member \"secret\"" },
         { FILE_OF("\n{\"access_key_id\":\"AKIA1\"}"), DG_ERR_MISSING, 2, 1,
@@ -323,6 +353,7 @@ int
 main(void)
 {
     a_whole_key();
+    what_narrows_a_key();
     principals();
     refused();
     many();
