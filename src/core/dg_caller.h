@@ -45,6 +45,7 @@ typedef struct {
     dg_span_t              user_name;     /* aws:username; empty for roles */
     dg_span_t              principal_type; /* User, AssumedRole, Account... */
     dg_span_t              access_key_id; /* SigV4 kinds */
+    dg_span_t              reason;        /* X-Deskgate-Reason, as signed */
 
     dg_span_t              issuer;        /* the configured name */
     dg_span_t              issuer_url;    /* its `iss` */

@@ -76,6 +76,7 @@ additional_caller(dg_writer_t *w, const dg_caller_t *caller)
 
     dg_write_char(w, '{');
     RECORD_TEXT(w, "kind", additional_kind(caller->kind));
+    RECORD_TEXT(w, "reason", caller->reason);
 
     if (caller->verified && caller->issuer.len == 0) {
         dg_write_char(w, '}');

@@ -222,6 +222,9 @@ typedef struct {
     uint8_t          payload_digest[DG_SHA256_SIZE]; /* when declared */
 } dg_sigv4_claim_t;
 
+/* Whether the header of that (lower-case) name is among the signed ones. */
+bool dg_sigv4_signs(const dg_sigv4_claim_t *claim, dg_span_t name);
+
 /*
  * Reads and judges all that needs no key and no body.  `arena` takes decoded
  * query values (the query's length at most).  *claim is overwritten.

@@ -491,6 +491,13 @@ list_has(dg_span_t names, dg_span_t wanted)
 }
 
 
+bool
+dg_sigv4_signs(const dg_sigv4_claim_t *claim, dg_span_t name)
+{
+    return list_has(claim->signed_headers, name);
+}
+
+
 static size_t
 list_length(dg_span_t names)
 {

@@ -35,10 +35,12 @@
 #include "core/dg_policy_catalogue.h"
 #include "core/dg_profile.h"
 #include "core/dg_policy_context.h"
+#include "core/dg_policy_session.h"
 #include "core/dg_record.h"
 #include "core/dg_refusal.h"
 #include "core/dg_refusal_form.h"
 #include "core/dg_request.h"
+#include "core/dg_revocation.h"
 #include "core/dg_sigv4.h"
 #include "core/dg_sigv4_strip.h"
 #include "core/dg_text.h"
@@ -59,7 +61,9 @@
 #define NGX_HTTP_DESKGATE_ARENA_LIMIT    (16 * 1024 * 1024)
 #define NGX_HTTP_DESKGATE_FILE_LIMIT     (4 * 1024 * 1024)
 #define NGX_HTTP_DESKGATE_CAPTURE_SIZE   65536
-#define NGX_HTTP_DESKGATE_REASON_SIZE    1024
+#define NGX_HTTP_DESKGATE_REASON_SIZE    2048
+#define NGX_HTTP_DESKGATE_REASON_MIN     8      /* X-Deskgate-Reason */
+#define NGX_HTTP_DESKGATE_REASON_MAX     256
 #define NGX_HTTP_DESKGATE_DRAINED_SIZE   65536
 #define NGX_HTTP_DESKGATE_TOKEN_SIZE     16384
 #define NGX_HTTP_DESKGATE_SIGNED_SIZE    1024
@@ -98,20 +102,81 @@ typedef struct {
     u_char                          hash[DG_SHA256_HEX_SIZE];
 } ngx_http_deskgate_file_t;
 
+/* A file that workers read again when it changes */
+
+typedef struct {
+    const char                     *kind;
+    ngx_uint_t                      secret;
+    dg_err_t                      (*parse)(dg_arena_t *arena, dg_span_t text,
+                                           dg_diag_t *diag, void **data);
+    /* what needs the rest of the configuration; only when read again */
+    dg_err_t                      (*complete)(void *object,
+                                              dg_arena_t *arena, void *data,
+                                              dg_diag_t *diag);
+    void                          (*release)(void *data);
+    void                          (*changed)(void);
+} ngx_http_deskgate_reread_type_t;
+
+typedef struct {
+    ngx_str_t                       path;
+    const ngx_http_deskgate_reread_type_t  *type;
+    void                           *object;      /* that it belongs to */
+    void                           *data;        /* as the master read it */
+    u_char                          hash[DG_SHA256_HEX_SIZE];
+    ngx_uint_t                      index;       /* in the main conf */
+} ngx_http_deskgate_reread_t;
+
+/* What it said at one time, there while a call uses it */
+typedef struct {
+    void                           *data;
+    ngx_pool_t                     *pool;        /* NULL: the cycle's */
+    dg_arena_t                      arena;       /* over the pool */
+    void                          (*release)(void *data);
+    ngx_uint_t                      users;
+    u_char                          hash[DG_SHA256_HEX_SIZE];
+} ngx_http_deskgate_content_t;
+
+typedef struct {
+    uint64_t                        device;
+    uint64_t                        inode;
+    uint64_t                        mode;
+    uint64_t                        size;
+    struct timespec                 modified;
+    struct timespec                 changed;
+} ngx_http_deskgate_seen_t;
+
+/* A worker's view of it */
+typedef struct {
+    ngx_http_deskgate_content_t    *content;
+    ngx_http_deskgate_seen_t        seen;
+    time_t                          read_at;     /* 0: by the master */
+    time_t                          failed_at;   /* 0: it is right */
+    char                            wrong[DG_DIAG_TEXT + 64];
+    unsigned                        settled:1;
+    unsigned                        said:1;      /* in the error log */
+} ngx_http_deskgate_reread_state_t;
+
 typedef struct {
     ngx_str_t                       name;
-    dg_keyfile_t                   *keyfile;
+    ngx_http_deskgate_reread_t     *file;
+    ngx_array_t                     locations;   /* of ..._loc_conf_t * */
+    const dg_policy_catalogue_t    *catalogue;
 } ngx_http_deskgate_keys_t;
+
+/* What a key file says */
+typedef struct {
+    dg_keyfile_t                   *keyfile;
+    dg_policy_session_t            *sessions;    /* by index of the key */
+} ngx_http_deskgate_keyset_t;
 
 typedef struct {
     ngx_str_t                       name;
     dg_issuer_t                     issuer;
-    dg_jwks_t                      *jwks;
+    ngx_http_deskgate_reread_t     *jwks;
     ngx_array_t                     audiences;   /* of dg_span_t */
     ngx_array_t                     client_ids;
     ngx_array_t                     parties;
     ngx_array_t                     tags;        /* of dg_issuer_tag_t */
-    unsigned                        jwks_set:1;
 } ngx_http_deskgate_issuer_t;
 
 typedef struct ngx_http_deskgate_ctx_s  ngx_http_deskgate_ctx_t;
@@ -232,8 +297,9 @@ typedef struct {
     ngx_array_t                     brokers;
     ngx_array_t                     trails;
     ngx_array_t                     files;       /* of ..._file_t */
+    ngx_array_t                     rereads;     /* of ..._reread_t * */
+    ngx_http_deskgate_reread_t     *revocations;
     ngx_array_t                     throttles;   /* of ..._throttle_t *: ids */
-    ngx_array_t                     locations;   /* of ..._loc_conf_t * */
     ngx_str_t                       models;
     ngx_flag_t                      loaded;      /* models were */
     dg_crypto_t                    *crypto;      /* while reading files */
@@ -259,7 +325,6 @@ struct ngx_http_deskgate_loc_conf_s {
     ngx_array_t                    *keys;        /* of ..._keys_t * */
     ngx_array_t                    *issuers;     /* of ..._issuer_t * */
     ngx_array_t                    *vended;      /* of ..._vended_t * */
-    dg_token_issuer_t              *token_issuers;
     dg_sigv4_rules_t                rules;
     uint64_t                        id;          /* what accepts here */
 
@@ -267,6 +332,7 @@ struct ngx_http_deskgate_loc_conf_s {
     ngx_http_deskgate_policy_set_t  policy_set;  /* of them */
     ngx_array_t                    *shadows;     /* of ..._policy_set_t */
     ngx_array_t                    *throttles;   /* of ..._throttle_t * */
+    dg_throttle_rate_t             *failures;    /* NULL: no limit */
     ngx_http_deskgate_credentials_t *sign;
     ngx_http_deskgate_broker_t     *broker;
     ngx_http_deskgate_trail_t      *trail;
@@ -310,6 +376,8 @@ typedef struct {
     ngx_queue_t                     waiting;     /* flights, for a fetch */
     ngx_http_deskgate_main_conf_t  *mcf;
     ngx_event_t                     housekeeping;
+    ngx_event_t                     reread;
+    ngx_http_deskgate_reread_state_t *rereads;
     ngx_http_deskgate_free_block_t *blocks;      /* of contexts */
     ngx_uint_t                      block_count;
     unsigned                        logging:1;   /* a line is being made */
@@ -461,6 +529,8 @@ struct ngx_http_deskgate_ctx_s {
     const dg_key_t                 *key;
     dg_span_t                       secret;      /* that was to sign */
     char                            session_secret[DG_VEND_SECRET_SIZE];
+    ngx_http_deskgate_content_t    *key_file;    /* held: the key is in it */
+    const dg_policy_session_t      *session_policy;
     dg_span_t                       bearer;      /* the token as received */
     dg_caller_t                     caller;
 
@@ -791,15 +861,48 @@ ngx_int_t ngx_http_deskgate_file_read(ngx_conf_t *cf, ngx_str_t *path,
     const char *kind, ngx_uint_t secret, dg_span_t *text);
 ngx_int_t ngx_http_deskgate_file_token(ngx_http_request_t *r,
     const ngx_str_t *path, dg_arena_t *arena, dg_span_t *token);
+const char *ngx_http_deskgate_file_get(u_char *path, ngx_uint_t secret,
+    ngx_pool_t *pool, ngx_file_info_t *fi, dg_span_t *text, ngx_err_t *err);
 void ngx_http_deskgate_file_diag(ngx_conf_t *cf, ngx_str_t *path,
     const dg_diag_t *diag);
 
-/* zone: the counters need no lock, everything else does */
+/* reread: what files say now; to keep it, hold it and leave it */
+ngx_http_deskgate_reread_t *ngx_http_deskgate_reread_add(ngx_conf_t *cf,
+    ngx_str_t *path, const ngx_http_deskgate_reread_type_t *type,
+    void *object, dg_diag_t *diag);
+ngx_int_t ngx_http_deskgate_reread_check(ngx_conf_t *cf);
+ngx_int_t ngx_http_deskgate_reread_init_worker(ngx_cycle_t *cycle);
+void ngx_http_deskgate_reread_exit_worker(void);
+ngx_http_deskgate_content_t *ngx_http_deskgate_reread_now(
+    const ngx_http_deskgate_reread_t *file);
+void ngx_http_deskgate_reread_hold(ngx_http_deskgate_content_t *content);
+void ngx_http_deskgate_reread_leave(ngx_http_deskgate_content_t *content);
+
+/* failures */
+char *ngx_http_deskgate_conf_failures(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+ngx_int_t ngx_http_deskgate_failures_merge(ngx_conf_t *cf,
+    ngx_http_deskgate_loc_conf_t *prev, ngx_http_deskgate_loc_conf_t *conf);
+ngx_int_t ngx_http_deskgate_failures_check(ngx_http_request_t *r,
+    ngx_http_deskgate_ctx_t *ctx);
+ngx_int_t ngx_http_deskgate_failed(ngx_http_request_t *r,
+    ngx_http_deskgate_ctx_t *ctx, dg_refusal_t refusal);
+
+/* keys, revoke: who is known, and who no longer is */
+ngx_int_t ngx_http_deskgate_keys_finish(ngx_conf_t *cf,
+    ngx_http_deskgate_keys_t *keys, ngx_http_deskgate_loc_conf_t *lcf);
+void ngx_http_deskgate_keys_find(ngx_http_deskgate_ctx_t *ctx);
+char *ngx_http_deskgate_conf_revocations(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+ngx_uint_t ngx_http_deskgate_revoked(const dg_caller_t *caller);
+
+/* zone: counters and the use of keys need no lock, everything else does */
 ngx_int_t ngx_http_deskgate_zone_init(ngx_shm_zone_t *shm_zone, void *data);
 dg_counters_t *ngx_http_deskgate_counters(void);
 dg_replay_t *ngx_http_deskgate_replay(void);
 dg_throttle_t *ngx_http_deskgate_throttle_table(void);
 dg_cache_t *ngx_http_deskgate_cache(void);
+dg_key_use_t *ngx_http_deskgate_key_use(void);
 void ngx_http_deskgate_zone_lock(void);
 void ngx_http_deskgate_zone_unlock(void);
 

@@ -14,7 +14,10 @@ static ngx_int_t ngx_http_deskgate_authenticate_bearer(
     ngx_http_request_t *r, ngx_http_deskgate_ctx_t *ctx);
 static ngx_int_t ngx_http_deskgate_bearer_token(
     ngx_http_deskgate_ctx_t *ctx);
-static const dg_key_t *ngx_http_deskgate_find_key(
+static ngx_int_t ngx_http_deskgate_token_rules(ngx_http_request_t *r,
+    ngx_http_deskgate_ctx_t *ctx, dg_token_rules_t *rules);
+static ngx_int_t ngx_http_deskgate_key_reason(ngx_http_deskgate_ctx_t *ctx);
+static void ngx_http_deskgate_key_was_used(ngx_http_request_t *r,
     ngx_http_deskgate_ctx_t *ctx);
 static dg_sigv4_rules_t ngx_http_deskgate_rules(
     ngx_http_deskgate_ctx_t *ctx);
@@ -111,23 +114,22 @@ ngx_http_deskgate_authenticate_bearer(ngx_http_request_t *r,
     now = ngx_time();
     cache = ngx_http_deskgate_worker.tokens;
 
-    if (dg_token_key(cache, ctx->bearer, ctx->lcf->id, DG_SPAN_EMPTY, &key)
-        != DG_OK)
+    if (ngx_http_deskgate_token_rules(r, ctx, &rules) != NGX_OK
+        || dg_token_key(cache, ctx->bearer, ctx->lcf->id, rules.certificate,
+                        &key)
+           != DG_OK)
     {
         return NGX_ERROR;
     }
-
-    ngx_memzero(&rules, sizeof(dg_token_rules_t));
-
-    rules.issuers = ctx->lcf->token_issuers;
-    rules.issuer_count = ctx->lcf->issuers->nelts;
-    rules.now = now;
 
     if (dg_token_cache_find(cache, &key, now, &ctx->arena, &ctx->caller,
                             &refusal))
     {
         if (refusal == DG_ALLOWED) {
-            return NGX_OK;
+            return ngx_http_deskgate_revoked(&ctx->caller)
+                   ? ngx_http_deskgate_refused(ctx, DG_REFUSE_TOKEN_REVOKED,
+                                               NULL)
+                   : NGX_OK;
         }
 
         dg_token_claimed(&rules, ctx->bearer, &ctx->arena, &ctx->caller);
@@ -135,12 +137,19 @@ ngx_http_deskgate_authenticate_bearer(ngx_http_request_t *r,
         return ngx_http_deskgate_refused(ctx, refusal, NULL);
     }
 
+    if (ngx_http_deskgate_failures_check(r, ctx) != NGX_OK) {
+        return NGX_DECLINED;
+    }
+
     refusal = dg_token_verify(&rules, ctx->bearer, &ctx->arena, &ctx->caller,
                               &which);
 
     if (refusal == DG_ALLOWED) {
         dg_token_cache_store(cache, &key, &ctx->caller, now);
-        return NGX_OK;
+
+        return ngx_http_deskgate_revoked(&ctx->caller)
+               ? ngx_http_deskgate_failed(r, ctx, DG_REFUSE_TOKEN_REVOKED)
+               : NGX_OK;
     }
 
     if (refusal != DG_REFUSE_TOKEN_KEY_UNKNOWN
@@ -151,7 +160,40 @@ ngx_http_deskgate_authenticate_bearer(ngx_http_request_t *r,
         dg_token_cache_refuse(cache, &key, refusal, now);
     }
 
-    return ngx_http_deskgate_refused(ctx, refusal, NULL);
+    return ngx_http_deskgate_failed(r, ctx, refusal);
+}
+
+
+/* The keys of each issuer as they are now. */
+
+static ngx_int_t
+ngx_http_deskgate_token_rules(ngx_http_request_t *r,
+    ngx_http_deskgate_ctx_t *ctx, dg_token_rules_t *rules)
+{
+    ngx_uint_t                    i, n;
+    dg_token_issuer_t            *issuers;
+    ngx_http_deskgate_issuer_t  **issuer;
+
+    n = ctx->lcf->issuers->nelts;
+    issuer = ctx->lcf->issuers->elts;
+
+    issuers = dg_arena_alloc(&ctx->arena, n * sizeof(dg_token_issuer_t));
+    if (issuers == NULL) {
+        return NGX_ERROR;
+    }
+
+    for (i = 0; i < n; i++) {
+        issuers[i].issuer = &issuer[i]->issuer;
+        issuers[i].keys = ngx_http_deskgate_reread_now(issuer[i]->jwks)->data;
+    }
+
+    ngx_memzero(rules, sizeof(dg_token_rules_t));
+
+    rules->issuers = issuers;
+    rules->issuer_count = n;
+    rules->now = ngx_time();
+
+    return NGX_OK;
 }
 
 
@@ -174,7 +216,7 @@ ngx_http_deskgate_authenticate_sigv4(ngx_http_request_t *r,
 
     ctx->presigned = (ctx->claim.form == DG_SIGV4_FORM_QUERY);
 
-    ctx->key = ngx_http_deskgate_find_key(ctx);
+    ngx_http_deskgate_keys_find(ctx);
 
     if (ctx->key) {
         dg_key_caller(ctx->key, &ctx->caller);
@@ -193,13 +235,19 @@ ngx_http_deskgate_authenticate_sigv4(ngx_http_request_t *r,
     }
 
     if (ctx->key == NULL) {
-        return ngx_http_deskgate_refused(ctx, DG_REFUSE_KEY_UNKNOWN, NULL);
+        return ngx_http_deskgate_failures_check(r, ctx) == NGX_OK
+               ? ngx_http_deskgate_failed(r, ctx, DG_REFUSE_KEY_UNKNOWN)
+               : NGX_DECLINED;
     }
 
     refusal = dg_key_judge(ctx->key, ngx_time());
 
+    if (refusal == DG_ALLOWED && ngx_http_deskgate_revoked(&ctx->caller)) {
+        refusal = DG_REFUSE_KEY_REVOKED;
+    }
+
     if (refusal != DG_ALLOWED) {
-        return ngx_http_deskgate_refused(ctx, refusal, NULL);
+        return ngx_http_deskgate_failed(r, ctx, refusal);
     }
 
     /* a key that has a session token goes with this one only, or with none */
@@ -207,37 +255,45 @@ ngx_http_deskgate_authenticate_sigv4(ngx_http_request_t *r,
     if (!dg_equal_secret(ctx->key->credentials.session_token,
                          ctx->claim.session_token))
     {
-        return ngx_http_deskgate_refused(ctx, DG_REFUSE_SESSION_TOKEN, NULL);
+        return ngx_http_deskgate_failed(r, ctx, DG_REFUSE_SESSION_TOKEN);
     }
 
     ctx->secret = ctx->key->credentials.secret_access_key;
 
-    return NGX_OK;
+    return ngx_http_deskgate_key_reason(ctx);
 }
 
 
-static const dg_key_t *
-ngx_http_deskgate_find_key(ngx_http_deskgate_ctx_t *ctx)
+/*
+ * Why somebody calls, as he signed it.  A key for emergencies is of no use
+ * without.
+ */
+
+static ngx_int_t
+ngx_http_deskgate_key_reason(ngx_http_deskgate_ctx_t *ctx)
 {
-    ngx_uint_t                  i;
-    const dg_key_t             *key;
-    ngx_http_deskgate_keys_t  **keys;
+    bool                repeated;
+    dg_span_t           name;
+    const dg_header_t  *header;
 
-    if (ctx->claim.access_key_id.len == 0 || ctx->lcf->keys == NULL) {
-        return NULL;
+    name = DG_SPAN("x-deskgate-reason");
+    header = dg_request_header(&ctx->received, name, &repeated);
+
+    if (header && !repeated && dg_sigv4_signs(&ctx->claim, name)
+        && dg_text_has_length(header->value, NGX_HTTP_DESKGATE_REASON_MIN,
+                              NGX_HTTP_DESKGATE_REASON_MAX)
+        && !dg_text_has_control(header->value))
+    {
+        ctx->caller.reason = header->value;
+        return NGX_OK;
     }
 
-    keys = ctx->lcf->keys->elts;
-
-    for (i = 0; i < ctx->lcf->keys->nelts; i++) {
-        key = dg_keyfile_find(keys[i]->keyfile, ctx->claim.access_key_id);
-
-        if (key) {
-            return key;
-        }
-    }
-
-    return NULL;
+    return ctx->key->break_glass
+           ? ngx_http_deskgate_refused(ctx, DG_REFUSE_KEY_REASON,
+                                       header ? "the reason is unsigned, "
+                                                "repeated or of no use"
+                                              : NULL)
+           : NGX_OK;
 }
 
 
@@ -304,10 +360,11 @@ ngx_http_deskgate_verify(ngx_http_request_t *r, ngx_http_deskgate_ctx_t *ctx)
 
         if (refusal != DG_ALLOWED) {
             ngx_http_deskgate_explain_mismatch(ctx, &trace);
-            return ngx_http_deskgate_refused(ctx, refusal, NULL);
+            return ngx_http_deskgate_failed(r, ctx, refusal);
         }
 
         ctx->caller.verified = true;
+        ngx_http_deskgate_key_was_used(r, ctx);
 
         if (ngx_http_deskgate_guards_replay(ctx)) {
             dg_sigv4_replay_key(&ctx->claim, id);
@@ -348,6 +405,36 @@ ngx_http_deskgate_verify(ngx_http_request_t *r, ngx_http_deskgate_ctx_t *ctx)
     }
 
     return NGX_OK;
+}
+
+
+static void
+ngx_http_deskgate_key_was_used(ngx_http_request_t *r,
+    ngx_http_deskgate_ctx_t *ctx)
+{
+    u_char       quoted[NGX_HTTP_DESKGATE_REASON_SIZE];
+    ngx_str_t    id, text;
+    dg_writer_t  w;
+
+    dg_key_used(ngx_http_deskgate_key_use(), ctx->caller.access_key_id,
+                ngx_time());
+
+    if (!ctx->key->break_glass) {
+        return;
+    }
+
+    dg_count(ngx_http_deskgate_counters(), DG_COUNT_BREAK_GLASS, 1);
+
+    w = dg_writer(quoted, sizeof(quoted));
+    dg_json_write_string(&w, ctx->caller.reason);
+
+    id = ngx_http_deskgate_str(ctx->caller.access_key_id);
+    text = ngx_http_deskgate_str(dg_written(&w));
+
+    ngx_log_error(NGX_LOG_WARN, r->connection->log, 0,
+                  "deskgate: break-glass key %V is used, reason %V, request "
+                  "id %*s", &id, &text, sizeof(ctx->request_id),
+                  ctx->request_id);
 }
 
 

@@ -86,6 +86,11 @@ ngx_http_deskgate_authorize(ngx_http_request_t *r,
         ngx_http_deskgate_shadow(ctx, &request);
     }
 
+    if (ctx->session_policy) {
+        dg_policy_session_narrow(ctx->session_policy, &request, &facts,
+                                 &ctx->decision);
+    }
+
     if (ctx->decision.effect == DG_POLICY_ALLOW) {
         return NGX_OK;
     }

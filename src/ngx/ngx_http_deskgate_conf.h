@@ -31,6 +31,10 @@ char *ngx_http_deskgate_conf_block(ngx_conf_t *cf,
 void *ngx_http_deskgate_conf_named_object(ngx_conf_t *cf,
     ngx_array_t *objects, size_t size);
 
+/* "10r/s", "10r/m" or "10r/h"; the period in milliseconds. */
+ngx_int_t ngx_http_deskgate_parse_rate(ngx_str_t *text, uint32_t *tokens,
+    uint32_t *period);
+
 /* Appends each value as a span. */
 ngx_int_t ngx_http_deskgate_conf_spans(ngx_conf_t *cf, ngx_array_t *array,
     ngx_str_t *value, ngx_uint_t count);

@@ -1,8 +1,8 @@
 /*
  * Copyright (C) the deskgate authors
  *
- * What is secret: the keys of callers, what calls are signed with, what a
- * broker knows us by.
+ * What is secret of ours: what calls are signed with, what a broker knows us
+ * by.
  */
 
 #include "ngx_http_deskgate_conf.h"
@@ -10,65 +10,10 @@
 #define NGX_HTTP_DESKGATE_BASIC_SIZE   4096
 
 
-static void ngx_http_deskgate_wipe_cleanup(void *data);
 static char *ngx_http_deskgate_broker_finish(ngx_conf_t *cf,
     ngx_http_deskgate_broker_t *broker);
 static ngx_int_t ngx_http_deskgate_broker_digest(ngx_conf_t *cf,
     ngx_http_deskgate_broker_t *broker);
-
-
-char *
-ngx_http_deskgate_conf_keys(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
-{
-    size_t                          size;
-    ngx_str_t                      *value;
-    dg_diag_t                       diag;
-    dg_span_t                       text;
-    ngx_pool_cleanup_t             *cln;
-    ngx_http_deskgate_keys_t       *keys;
-    ngx_http_deskgate_main_conf_t  *mcf = conf;
-
-    value = cf->args->elts;
-
-    keys = ngx_http_deskgate_conf_named_object(cf, &mcf->keys,
-                                           sizeof(ngx_http_deskgate_keys_t));
-    if (keys == NULL) {
-        return NGX_CONF_ERROR;
-    }
-
-    if (ngx_http_deskgate_file_read(cf, &value[2], "key", 1, &text)
-        != NGX_OK)
-    {
-        return NGX_CONF_ERROR;
-    }
-
-    cln = ngx_pool_cleanup_add(cf->pool, 0);
-    if (cln == NULL) {
-        return NGX_CONF_ERROR;
-    }
-
-    size = text.len;
-
-    if (dg_keyfile_parse(&mcf->arena, text, &diag, &keys->keyfile) != DG_OK) {
-        dg_wipe((void *) text.data, size);
-        ngx_http_deskgate_file_diag(cf, &value[2], &diag);
-        return NGX_CONF_ERROR;
-    }
-
-    dg_wipe((void *) text.data, size);
-
-    cln->handler = ngx_http_deskgate_wipe_cleanup;
-    cln->data = keys->keyfile;
-
-    return NGX_CONF_OK;
-}
-
-
-static void
-ngx_http_deskgate_wipe_cleanup(void *data)
-{
-    dg_keyfile_wipe(data);
-}
 
 
 static char *

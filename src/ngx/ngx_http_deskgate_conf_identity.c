@@ -121,21 +121,12 @@ ngx_http_deskgate_finish_identity(ngx_conf_t *cf,
 
     mcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_deskgate_module);
 
-    lcf->token_issuers = ngx_palloc(cf->pool, lcf->issuers->nelts
-                                              * sizeof(dg_token_issuer_t));
-    if (lcf->token_issuers == NULL) {
-        return NGX_ERROR;
-    }
-
     issuer = lcf->issuers->elts;
 
     for (i = 0; i < lcf->issuers->nelts; i++) {
         if (ngx_http_deskgate_check_issuer(cf, lcf, i) != NGX_OK) {
             return NGX_ERROR;
         }
-
-        lcf->token_issuers[i].issuer = &issuer[i]->issuer;
-        lcf->token_issuers[i].keys = issuer[i]->jwks;
     }
 
     /* the list of issuers is what accepts a token: one id for each list */

@@ -11,7 +11,6 @@
 
 static char *ngx_http_deskgate_issuer_finish(ngx_conf_t *cf,
     ngx_http_deskgate_issuer_t *issuer);
-static void ngx_http_deskgate_jwks_cleanup(void *data);
 
 
 static char *
@@ -201,63 +200,81 @@ ngx_http_deskgate_issuer_accept(ngx_conf_t *cf, ngx_str_t *value,
 }
 
 
+static dg_err_t
+ngx_http_deskgate_jwks_parse(dg_arena_t *arena, dg_span_t text,
+    dg_diag_t *diag, void **data)
+{
+    void        *scratch;
+    dg_err_t     err;
+    dg_jwks_t   *set;
+    dg_arena_t   memory;
+
+    scratch = ngx_alloc(NGX_HTTP_DESKGATE_JWKS_MEMORY, ngx_cycle->log);
+    if (scratch == NULL) {
+        return DG_ERR_MEMORY;
+    }
+
+    dg_arena_init(&memory, scratch, NGX_HTTP_DESKGATE_JWKS_MEMORY);
+    err = dg_jwks_load(&memory, text, &set, diag);
+    ngx_free(scratch);
+
+    *data = err == DG_OK ? set : NULL;
+
+    return err;
+}
+
+
+static void
+ngx_http_deskgate_jwks_release(void *data)
+{
+    dg_jwks_release(data);
+}
+
+
+/* A token that another key had verified is to be verified anew. */
+
+static void
+ngx_http_deskgate_jwks_changed(void)
+{
+    dg_token_cache_clear(ngx_http_deskgate_worker.tokens);
+}
+
+
+static const ngx_http_deskgate_reread_type_t  ngx_http_deskgate_jwks_file = {
+    "jwks", 0,
+    ngx_http_deskgate_jwks_parse,
+    NULL,
+    ngx_http_deskgate_jwks_release,
+    ngx_http_deskgate_jwks_changed
+};
+
+
 static char *
 ngx_http_deskgate_issuer_jwks(ngx_conf_t *cf, ngx_str_t *value,
     ngx_uint_t count, void *object)
 {
-    void                        *scratch;
-    dg_err_t                     err;
     dg_diag_t                    diag;
-    dg_span_t                    text;
-    dg_arena_t                   arena;
-    ngx_pool_cleanup_t          *cln;
     ngx_http_deskgate_issuer_t  *issuer = object;
 
     if (issuer->jwks) {
         return "is duplicate";
     }
 
-    if (ngx_http_deskgate_file_read(cf, &value[0], "jwks", 0, &text)
-        != NGX_OK)
-    {
+    issuer->jwks = ngx_http_deskgate_reread_add(cf, &value[0],
+                                                &ngx_http_deskgate_jwks_file,
+                                                issuer, &diag);
+    if (issuer->jwks == NULL) {
         return NGX_CONF_ERROR;
     }
 
-    scratch = ngx_palloc(cf->temp_pool, NGX_HTTP_DESKGATE_JWKS_MEMORY);
-    cln = ngx_pool_cleanup_add(cf->pool, 0);
-
-    if (scratch == NULL || cln == NULL) {
-        return NGX_CONF_ERROR;
-    }
-
-    dg_arena_init(&arena, scratch, NGX_HTTP_DESKGATE_JWKS_MEMORY);
-    ngx_memzero(&diag, sizeof(dg_diag_t));
-
-    err = dg_jwks_load(&arena, text, &issuer->jwks, &diag);
-
-    if (err != DG_OK) {
-        ngx_http_deskgate_file_diag(cf, &value[0], &diag);
-        return NGX_CONF_ERROR;
-    }
-
-    cln->handler = ngx_http_deskgate_jwks_cleanup;
-    cln->data = issuer->jwks;
-
-    if (dg_jwks_left_out(issuer->jwks)) {
+    if (dg_jwks_left_out(issuer->jwks->data)) {
         ngx_conf_log_error(NGX_LOG_WARN, cf, 0,
                            "%uz keys of \"%V\" cannot be used: %s",
-                           dg_jwks_left_out(issuer->jwks), &value[0],
+                           dg_jwks_left_out(issuer->jwks->data), &value[0],
                            diag.text);
     }
 
     return NGX_CONF_OK;
-}
-
-
-static void
-ngx_http_deskgate_jwks_cleanup(void *data)
-{
-    dg_jwks_release(data);
 }
 
 

@@ -13,6 +13,8 @@ typedef struct {
 } ngx_http_deskgate_report_t;
 
 
+static ngx_int_t ngx_http_deskgate_key_policy(ngx_conf_t *cf,
+    ngx_http_deskgate_loc_conf_t *lcf, dg_span_t name);
 static void ngx_http_deskgate_policy_report(void *ctx,
     dg_policy_severity_t severity, const dg_diag_t *diag);
 static ngx_int_t ngx_http_deskgate_catalogue(ngx_conf_t *cf,
@@ -311,13 +313,12 @@ ngx_int_t
 ngx_http_deskgate_finish_key_policies(ngx_conf_t *cf,
     ngx_http_deskgate_loc_conf_t *lcf)
 {
-    size_t                           n, j;
-    ngx_str_t                        path;
-    ngx_array_t                     *own;
-    ngx_uint_t                       i, k;
-    const dg_key_t                  *key;
-    ngx_http_deskgate_keys_t       **keys;
-    ngx_http_deskgate_attachment_t  *a;
+    size_t                       n, j;
+    ngx_uint_t                   i;
+    ngx_array_t                 *own;
+    const dg_key_t              *key;
+    ngx_http_deskgate_keys_t   **keys;
+    ngx_http_deskgate_keyset_t  *set;
 
     if (lcf->keys == NULL) {
         return NGX_OK;
@@ -333,47 +334,65 @@ ngx_http_deskgate_finish_key_policies(ngx_conf_t *cf,
     keys = lcf->keys->elts;
 
     for (i = 0; i < lcf->keys->nelts; i++) {
-        for (n = 0; n < dg_keyfile_count(keys[i]->keyfile); n++) {
-            key = dg_keyfile_key(keys[i]->keyfile, n);
+        set = keys[i]->file->data;
+
+        for (n = 0; n < dg_keyfile_count(set->keyfile); n++) {
+            key = dg_keyfile_key(set->keyfile, n);
 
             for (j = 0; j < key->policy_count; j++) {
-                path = ngx_http_deskgate_str(key->policies[j]);
-                a = lcf->policies->elts;
-
-                for (k = 0; k < lcf->policies->nelts; k++) {
-                    if (a[k].key_policy.len == path.len
-                        && ngx_strncmp(a[k].key_policy.data, path.data,
-                                       path.len)
-                           == 0)
-                    {
-                        break;
-                    }
-                }
-
-                if (k < lcf->policies->nelts) {
-                    continue;
-                }
-
-                a = ngx_array_push(lcf->policies);
-                if (a == NULL) {
-                    return NGX_ERROR;
-                }
-
-                ngx_memzero(a, sizeof(ngx_http_deskgate_attachment_t));
-                a->name = path;
-                a->key_policy = path;
-
-                if (ngx_http_deskgate_policy_file(cf, a,
-                                                  DG_POLICY_IDENTITY)
+                if (ngx_http_deskgate_key_policy(cf, lcf, key->policies[j])
                     != NGX_OK)
                 {
                     return NGX_ERROR;
                 }
             }
         }
+
+        if (ngx_http_deskgate_keys_finish(cf, keys[i], lcf) != NGX_OK) {
+            return NGX_ERROR;
+        }
     }
 
     return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_deskgate_key_policy(ngx_conf_t *cf,
+    ngx_http_deskgate_loc_conf_t *lcf, dg_span_t name)
+{
+    ngx_str_t                        path;
+    ngx_uint_t                       i;
+    ngx_http_deskgate_attachment_t  *a;
+
+    a = lcf->policies->elts;
+
+    for (i = 0; i < lcf->policies->nelts; i++) {
+        if (a[i].key_policy.len
+            && dg_span_equal(ngx_http_deskgate_span(&a[i].key_policy), name))
+        {
+            return NGX_OK;
+        }
+    }
+
+    path.len = name.len;
+    path.data = ngx_pnalloc(cf->pool, name.len + 1);
+    a = ngx_array_push(lcf->policies);
+
+    if (path.data == NULL || a == NULL) {
+        return NGX_ERROR;
+    }
+
+    /* the key file may be another one when this is still in use */
+
+    ngx_memcpy(path.data, name.data, name.len);
+    path.data[name.len] = '\0';
+
+    ngx_memzero(a, sizeof(ngx_http_deskgate_attachment_t));
+    a->name = path;
+    a->key_policy = path;
+
+    return ngx_http_deskgate_policy_file(cf, a, DG_POLICY_IDENTITY);
 }
 
 

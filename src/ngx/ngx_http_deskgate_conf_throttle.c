@@ -4,13 +4,11 @@
  * deskgate_throttle: rate, burst and what a bucket is for.
  */
 
-#include "ngx_http_deskgate.h"
+#include "ngx_http_deskgate_conf.h"
 
 
 static ngx_int_t ngx_http_deskgate_throttle_id(ngx_conf_t *cf,
     ngx_http_deskgate_throttle_t *throttle);
-static ngx_int_t ngx_http_deskgate_parse_rate(ngx_str_t *text,
-    uint32_t *tokens, uint32_t *period);
 static ngx_int_t ngx_http_deskgate_throttle_key(ngx_conf_t *cf,
     ngx_http_deskgate_throttle_t *throttle, ngx_str_t text);
 
@@ -143,7 +141,7 @@ ngx_http_deskgate_throttle_id(ngx_conf_t *cf,
 }
 
 
-static ngx_int_t
+ngx_int_t
 ngx_http_deskgate_parse_rate(ngx_str_t *text, uint32_t *tokens,
     uint32_t *period)
 {

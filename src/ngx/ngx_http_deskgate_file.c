@@ -36,8 +36,15 @@ ngx_http_deskgate_file_read(ngx_conf_t *cf, ngx_str_t *path, const char *kind,
     wrong = ngx_http_deskgate_file_get(path->data, secret, cf->temp_pool, &fi,
                                        text, &err);
     if (wrong) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, err, "%s file \"%V\" %s", kind,
-                           path, wrong);
+        if (err) {
+            ngx_conf_log_error(NGX_LOG_EMERG, cf, err,
+                               "cannot open %s file \"%V\"", kind, path);
+
+        } else {
+            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "\"%V\" %s", path,
+                               wrong);
+        }
+
         return NGX_ERROR;
     }
 
@@ -72,7 +79,7 @@ ngx_http_deskgate_file_get(u_char *path, ngx_uint_t secret, ngx_pool_t *pool,
 
     if (ngx_fd_info(fd, fi) == NGX_FILE_ERROR) {
         *err = ngx_errno;
-        wrong = "cannot be looked at";
+        wrong = "cannot be opened";
 
     } else {
         wrong = ngx_http_deskgate_file_safe(fi, secret);
@@ -84,7 +91,7 @@ ngx_http_deskgate_file_get(u_char *path, ngx_uint_t secret, ngx_pool_t *pool,
 
     if (ngx_close_file(fd) == NGX_FILE_ERROR && wrong == NULL) {
         *err = ngx_errno;
-        return "cannot be closed";
+        return "cannot be opened";
     }
 
     return wrong;

@@ -69,6 +69,13 @@ static ngx_command_t  ngx_http_deskgate_commands[] = {
       0,
       NULL },
 
+    { ngx_string("deskgate_revocations"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,
+      ngx_http_deskgate_conf_revocations,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      0,
+      NULL },
+
     { ngx_string("deskgate_credentials"),
       NGX_HTTP_MAIN_CONF|NGX_CONF_BLOCK|NGX_CONF_TAKE1,
       ngx_http_deskgate_conf_credentials,
@@ -151,6 +158,14 @@ static ngx_command_t  ngx_http_deskgate_commands[] = {
     { ngx_string("deskgate_throttle"),
       NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_1MORE,
       ngx_http_deskgate_conf_throttle,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("deskgate_authentication_failures"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF
+                        |NGX_CONF_TAKE12,
+      ngx_http_deskgate_conf_failures,
       NGX_HTTP_LOC_CONF_OFFSET,
       0,
       NULL },
@@ -292,7 +307,8 @@ ngx_http_deskgate_create_main_conf(ngx_conf_t *cf)
 
     ngx_array_t  *pointers[] = {
         &mcf->services, &mcf->keys, &mcf->issuers, &mcf->credentials,
-        &mcf->vended, &mcf->brokers, &mcf->trails, &mcf->throttles
+        &mcf->vended, &mcf->brokers, &mcf->trails, &mcf->throttles,
+        &mcf->rereads
     };
 
     for (i = 0; i < sizeof(pointers) / sizeof(pointers[0]); i++) {
@@ -364,7 +380,6 @@ ngx_http_deskgate_create_loc_conf(ngx_conf_t *cf)
      *     lcf->services = NULL;
      *     lcf->keys = NULL;
      *     lcf->issuers = NULL;
-     *     lcf->token_issuers = NULL;
      *     lcf->relaxed = NULL;
      *     lcf->policy_set = { 0 };
      *     lcf->conf_file = NULL;
@@ -374,6 +389,7 @@ ngx_http_deskgate_create_loc_conf(ngx_conf_t *cf)
     lcf->policies = NGX_CONF_UNSET_PTR;
     lcf->shadows = NGX_CONF_UNSET_PTR;
     lcf->throttles = NGX_CONF_UNSET_PTR;
+    lcf->failures = NGX_CONF_UNSET_PTR;
     lcf->sign = NGX_CONF_UNSET_PTR;
     lcf->broker = NGX_CONF_UNSET_PTR;
     lcf->trail = NGX_CONF_UNSET_PTR;
@@ -434,6 +450,10 @@ ngx_http_deskgate_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
                               DG_DENIAL_REASON);
     ngx_conf_merge_sec_value(conf->skew, prev->skew, DG_SIGV4_SKEW_DEFAULT);
     ngx_conf_merge_value(conf->insecure_upstream, prev->insecure_upstream, 0);
+
+    if (ngx_http_deskgate_failures_merge(cf, prev, conf) != NGX_OK) {
+        return NGX_CONF_ERROR;
+    }
 
     if (!conf->enable) {
         return NGX_CONF_OK;
@@ -575,7 +595,9 @@ ngx_http_deskgate_init(ngx_conf_t *cf)
         *h = handlers[i].handler;
     }
 
-    if (ngx_http_deskgate_init_access(cmcf) != NGX_OK) {
+    if (ngx_http_deskgate_init_access(cmcf) != NGX_OK
+        || ngx_http_deskgate_reread_check(cf) != NGX_OK)
+    {
         return NGX_ERROR;
     }
 

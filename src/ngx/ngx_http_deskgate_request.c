@@ -125,6 +125,10 @@ ngx_http_deskgate_ctx_cleanup(void *data)
 
     dg_wipe(ctx->session_secret, sizeof(ctx->session_secret));
 
+    if (ctx->key_file) {
+        ngx_http_deskgate_reread_leave(ctx->key_file);
+    }
+
     ngx_http_deskgate_give_block(ctx);
 }
 

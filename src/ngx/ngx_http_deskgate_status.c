@@ -6,7 +6,8 @@
 
 #include "ngx_http_deskgate.h"
 
-#define NGX_HTTP_DESKGATE_STATUS_SIZE  (256 * 1024)
+#define NGX_HTTP_DESKGATE_STATUS_SIZE  (512 * 1024)
+#define NGX_HTTP_DESKGATE_STATUS_KEYS  (256 * 1024)  /* bytes for keys */
 
 
 static ngx_int_t ngx_http_deskgate_status_handler(ngx_http_request_t *r);
@@ -20,6 +21,11 @@ static void ngx_http_deskgate_status_counts(dg_writer_t *w);
 static void ngx_http_deskgate_status_brokers(dg_writer_t *w);
 static void ngx_http_deskgate_status_credentials(dg_writer_t *w);
 static void ngx_http_deskgate_status_files(dg_writer_t *w);
+static void ngx_http_deskgate_status_reread(dg_writer_t *w,
+    ngx_http_deskgate_file_t *file);
+static void ngx_http_deskgate_status_keys(dg_writer_t *w);
+static void ngx_http_deskgate_status_key(dg_writer_t *w, dg_span_t file,
+    const dg_key_t *key);
 static void ngx_http_deskgate_status_zone(dg_writer_t *w);
 static void ngx_http_deskgate_status_trail(dg_writer_t *w);
 static const char *ngx_http_deskgate_not_ready(void);
@@ -136,6 +142,7 @@ ngx_http_deskgate_status_handler(ngx_http_request_t *r)
     ngx_http_deskgate_status_trail(&w);
     ngx_http_deskgate_status_zone(&w);
     ngx_http_deskgate_status_files(&w);
+    ngx_http_deskgate_status_keys(&w);
     dg_write_cstr(&w, "}\n");
 
     if (w.overflow) {
@@ -425,12 +432,132 @@ ngx_http_deskgate_status_files(dg_writer_t *w)
         ngx_http_deskgate_status_text(w, "path",
                                       ngx_http_deskgate_span(&file[i].path));
         ngx_http_deskgate_status_text(w, "kind", dg_span_cstr(file[i].kind));
-        ngx_http_deskgate_status_text(w, "sha256",
-                               dg_span(file[i].hash, DG_SHA256_HEX_SIZE));
+        ngx_http_deskgate_status_reread(w, &file[i]);
         dg_write_char(w, '}');
     }
 
     dg_write_char(w, ']');
+}
+
+
+/* What is in force, which a broken file is not. */
+
+static void
+ngx_http_deskgate_status_reread(dg_writer_t *w,
+    ngx_http_deskgate_file_t *file)
+{
+    ngx_uint_t                         i;
+    ngx_http_deskgate_reread_t       **reread;
+    ngx_http_deskgate_main_conf_t     *mcf;
+    ngx_http_deskgate_reread_state_t  *state;
+
+    mcf = ngx_http_deskgate_worker.mcf;
+    reread = mcf->rereads.elts;
+
+    for (i = 0; i < mcf->rereads.nelts; i++) {
+        if (reread[i]->path.len != file->path.len
+            || ngx_strncmp(reread[i]->path.data, file->path.data,
+                           file->path.len)
+               != 0)
+        {
+            continue;
+        }
+
+        state = &ngx_http_deskgate_worker.rereads[i];
+
+        ngx_http_deskgate_status_text(w, "sha256",
+                       dg_span(state->content->hash, DG_SHA256_HEX_SIZE));
+
+        if (state->read_at) {
+            ngx_http_deskgate_status_number(w, "read_at", state->read_at);
+        }
+
+        if (state->failed_at) {
+            ngx_http_deskgate_status_number(w, "failed_at",
+                                            state->failed_at);
+            ngx_http_deskgate_status_text(w, "failure",
+                                          dg_span_cstr(state->wrong));
+        }
+
+        return;
+    }
+
+    ngx_http_deskgate_status_text(w, "sha256",
+                                  dg_span(file->hash, DG_SHA256_HEX_SIZE));
+}
+
+
+/* Each key and when it was last used, as many as have room. */
+
+static void
+ngx_http_deskgate_status_keys(dg_writer_t *w)
+{
+    size_t                          n, k, end, left_out;
+    ngx_uint_t                      i;
+    ngx_http_deskgate_keys_t      **keys;
+    ngx_http_deskgate_keyset_t     *set;
+    ngx_http_deskgate_main_conf_t  *mcf;
+
+    mcf = ngx_http_deskgate_worker.mcf;
+    keys = mcf->keys.elts;
+    end = w->len + NGX_HTTP_DESKGATE_STATUS_KEYS;
+    left_out = 0;
+
+    ngx_http_deskgate_status_open(w, "keys", '[');
+
+    for (i = 0; i < mcf->keys.nelts; i++) {
+        set = ngx_http_deskgate_reread_now(keys[i]->file)->data;
+        n = dg_keyfile_count(set->keyfile);
+
+        for (k = 0; k < n; k++) {
+            if (w->len + 4 * DG_KEY_PRINCIPAL_MAX > end
+                || w->len + 4 * DG_KEY_PRINCIPAL_MAX > w->cap)
+            {
+                left_out += n - k;
+                break;
+            }
+
+            ngx_http_deskgate_status_key(w,
+                                     ngx_http_deskgate_span(&keys[i]->name),
+                                     dg_keyfile_key(set->keyfile, k));
+        }
+    }
+
+    dg_write_char(w, ']');
+    ngx_http_deskgate_status_number(w, "keys_left_out", left_out);
+}
+
+
+static void
+ngx_http_deskgate_status_key(dg_writer_t *w, dg_span_t file,
+    const dg_key_t *key)
+{
+    int64_t  used;
+
+    used = dg_key_last_use(ngx_http_deskgate_key_use(),
+                           key->credentials.access_key_id);
+
+    ngx_http_deskgate_status_open(w, NULL, '{');
+    ngx_http_deskgate_status_text(w, "keys", file);
+    ngx_http_deskgate_status_text(w, "access_key_id",
+                                  key->credentials.access_key_id);
+    ngx_http_deskgate_status_text(w, "principal", key->principal);
+    ngx_http_deskgate_status_text(w, "state",
+                                  dg_key_judge(key, ngx_time()) == DG_ALLOWED
+                                  ? DG_SPAN("active") : DG_SPAN("inactive"));
+    ngx_http_deskgate_status_number(w, "last_used", used);
+
+    if (key->credentials.expires_at) {
+        ngx_http_deskgate_status_number(w, "expires_in",
+                               key->credentials.expires_at - ngx_time());
+    }
+
+    if (key->break_glass) {
+        ngx_http_deskgate_status_next(w);
+        dg_write_cstr(w, "\"break_glass\":true");
+    }
+
+    dg_write_char(w, '}');
 }
 
 

@@ -74,6 +74,10 @@ ngx_http_deskgate_init_process(ngx_cycle_t *cycle)
 
     ngx_add_timer(&worker->housekeeping, NGX_HTTP_DESKGATE_HOUSEKEEPING);
 
+    if (ngx_http_deskgate_reread_init_worker(cycle) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
     return ngx_http_deskgate_trail_init_worker(cycle, mcf);
 }
 
@@ -144,6 +148,7 @@ ngx_http_deskgate_exit_process(ngx_cycle_t *cycle)
     }
 
     ngx_http_deskgate_trail_exit_worker(cycle);
+    ngx_http_deskgate_reread_exit_worker();
 
     dg_vend_cache_destroy(worker->sessions);
     dg_token_cache_destroy(worker->tokens);

@@ -135,6 +135,13 @@ ngx_http_deskgate_cache(void)
 }
 
 
+dg_key_use_t *
+ngx_http_deskgate_key_use(void)
+{
+    return dg_zone_key_use(ngx_http_deskgate_zone()->memory);
+}
+
+
 void
 ngx_http_deskgate_zone_lock(void)
 {
