@@ -14,7 +14,6 @@ static const size_t  span_members[] = {
     offsetof(dg_caller_t, user_name),
     offsetof(dg_caller_t, principal_type),
     offsetof(dg_caller_t, access_key_id),
-    offsetof(dg_caller_t, reason),
     offsetof(dg_caller_t, issuer),
     offsetof(dg_caller_t, issuer_url),
     offsetof(dg_caller_t, subject),

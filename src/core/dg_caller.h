@@ -45,7 +45,6 @@ typedef struct {
     dg_span_t              user_name;     /* aws:username; empty for roles */
     dg_span_t              principal_type; /* User, AssumedRole, Account... */
     dg_span_t              access_key_id; /* SigV4 kinds */
-    dg_span_t              reason;        /* X-Deskgate-Reason, as signed */
 
     dg_span_t              issuer;        /* the configured name */
     dg_span_t              issuer_url;    /* its `iss` */
@@ -53,7 +52,8 @@ typedef struct {
     dg_span_t              token_id;      /* its `jti` */
     dg_span_t              kid;           /* name of the key that signed it */
     dg_span_t              source_identity; /* who is behind a role session */
-    dg_span_t              reason;        /* why credentials were asked for */
+    dg_span_t              reason;        /* X-Deskgate-Reason, as signed,
+                                             or why vended ones were asked */
     dg_span_t              dcv_user;      /* his name on DCV servers */
     dg_mfa_t               mfa;
     int64_t                issued_at;     /* seconds; 0 when not known */

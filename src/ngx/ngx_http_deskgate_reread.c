@@ -377,35 +377,42 @@ ngx_http_deskgate_reread_look(ngx_http_deskgate_reread_t *file,
     ngx_http_deskgate_reread_state_t *state)
 {
     time_t                     age;
+    ngx_err_t                  err;
     ngx_pool_t                *pool;
+    ngx_uint_t                 changed;
     ngx_file_info_t            fi;
     ngx_http_deskgate_seen_t   seen;
 
+    ngx_memzero(&seen, sizeof(ngx_http_deskgate_seen_t));
+    err = 0;
+
     if (ngx_file_info(file->path.data, &fi) == NGX_FILE_ERROR) {
-        ngx_memzero(&state->seen, sizeof(ngx_http_deskgate_seen_t));
-        ngx_http_deskgate_reread_refused(file, state, ngx_errno,
-                                         "cannot be looked at");
-        return;
+        err = ngx_errno;
+
+    } else {
+        seen = ngx_http_deskgate_reread_seen(&fi);
     }
 
-    seen = ngx_http_deskgate_reread_seen(&fi);
+    changed = ngx_memcmp(&seen, &state->seen,
+                         sizeof(ngx_http_deskgate_seen_t)) != 0;
 
-    if (ngx_memcmp(&seen, &state->seen, sizeof(ngx_http_deskgate_seen_t))
-        == 0 && state->settled)
-    {
-        return;
-    }
-
-    if (ngx_memcmp(&seen, &state->seen, sizeof(ngx_http_deskgate_seen_t))
-        != 0)
-    {
+    if (changed) {
+        state->seen = seen;
         state->said = 0;
+    }
+
+    if (err) {
+        ngx_http_deskgate_reread_refused(file, state, err, "is not there");
+        return;
+    }
+
+    if (!changed && state->settled) {
+        return;
     }
 
     age = ngx_time() - fi.st_ctime;
     state->settled = age > NGX_HTTP_DESKGATE_REREAD_RECENT
                      || age < -NGX_HTTP_DESKGATE_REREAD_RECENT;
-    state->seen = seen;
 
     pool = ngx_create_pool(NGX_DEFAULT_POOL_SIZE, ngx_cycle->log);
 

@@ -50,8 +50,12 @@ ngx_http_deskgate_authenticate_vended(ngx_http_request_t *r,
         ctx->caller = session.caller;
     }
 
+    if (refusal == DG_ALLOWED && ngx_http_deskgate_revoked(&ctx->caller)) {
+        refusal = DG_REFUSE_KEY_REVOKED;
+    }
+
     if (refusal != DG_ALLOWED) {
-        return ngx_http_deskgate_refused(ctx, refusal, NULL);
+        return ngx_http_deskgate_failed(r, ctx, refusal);
     }
 
     ctx->secret = dg_span(ctx->session_secret, sizeof(ctx->session_secret));

@@ -285,6 +285,7 @@ sub make_files {
                        |deskgate_sandbox_client\s+\S+\s+)$path/x,
         jwks        => qr/jwks\s+$path/,
         masters     => qr/deskgate_vended[^{]*\{[^}]*\bkeys\s+$path/,
+        revocations => qr/deskgate_revocations\s+$path/,
     );
 
     $self->{for_location}{$_} = 1
@@ -335,6 +336,7 @@ sub make {
         policy => { Version => '2012-10-17', Statement => [{
             Effect => 'Allow', Action => 'workspaces:*', Resource => '*',
             $self->{for_location}{$name} ? (Principal => '*') : () }] },
+        revocations => { version => 1, revocations => [] },
         credentials => {
             access_key_id     => 'AKIDEXAMPLE',
             secret_access_key => 'wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY' },
