@@ -10,8 +10,9 @@
  *
  * There is no lock here.  The caller holds one around every call for the
  * throttle, replay and cache parts; one lock a zone, or one a part.  The
- * counters and the use of keys need none.  Whoever holds a lock may be killed at any instruction:
- * stores are ordered so that what is left behind is valid.
+ * counters and the use of keys need none.  Whoever holds a lock may be killed
+ * at any instruction: stores are ordered so that what is left behind is
+ * valid.
  */
 
 #ifndef DG_ZONE_H
