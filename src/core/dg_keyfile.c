@@ -77,6 +77,7 @@ dg_key_caller(const dg_key_t *key, dg_caller_t *caller)
         .principal_type = key->principal_type,
         .access_key_id = key->credentials.access_key_id,
         .expires_at = key->credentials.expires_at,
+        .dcv_user = key->dcv_user,
         .tags = key->tags,
         .tag_count = key->tag_count,
         .policy_files = key->policies,

@@ -82,6 +82,7 @@ a_whole_key(void)
     is_text(caller.account, "111122223333", "account");
     is_text(caller.user_name, "al", "user name without path");
     is_text(caller.user_id, "AIDAEXAMPLE", "user id");
+    is_text(caller.dcv_user, "DOM\\al", "name at the DCV server");
     is_text(caller.principal_type, "User", "type");
     is_text(caller.access_key_id, "AKIAIOSFODNN7EXAMPLE", "id");
     is_int(caller.tag_count, 2, "tags");
