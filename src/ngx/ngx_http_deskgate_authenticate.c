@@ -416,6 +416,12 @@ ngx_http_deskgate_key_was_used(ngx_http_request_t *r,
     ngx_str_t    id, text;
     dg_writer_t  w;
 
+    /* a vended session has none */
+
+    if (ctx->key == NULL) {
+        return;
+    }
+
     dg_key_used(ngx_http_deskgate_key_use(), ctx->caller.access_key_id,
                 ngx_time());
 
