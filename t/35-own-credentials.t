@@ -105,6 +105,7 @@ my %port = map { $_->[0] => $port++ } @blocks;
 my $location = gateway_location();
 
 Deskgate::Gateway::configure($t,
+    locations => 'location = /status { deskgate_status; }',
     http => join '', map { my ($name, $lines) = @$_; "
     deskgate_credentials $name {
         $lines
@@ -226,6 +227,24 @@ signs(instance => $host{access_key}, 'again');
 is(scalar $instance->requests, scalar @asked, 'and nothing is asked again');
 
 
+# what the status page tells of them
+
+my $status = $JSON->decode(Deskgate::http_request(method => 'GET',
+    target => '/status', headers => [['Host', 'localhost']])->{body});
+my %told = map { $_->{name} => $_ } @{$status->{credentials}};
+
+is($told{plain}{access_key_id}, $file{access_key}, 'keys are told by id');
+
+foreach my $name (qw/role chain web container instance/) {
+    is($told{$name}{credentials}, 'held', "$name: held");
+    cmp_ok($told{$name}{age_ms}, '>=', 0, "$name: since when");
+    cmp_ok($told{$name}{expires_in_ms}, '>', $told{$name}{refresh_in_ms},
+        "$name: until when");
+}
+
+is($told{bare}{credentials}, 'none', 'what nobody asked for is not held');
+
+
 # what is renewed
 
 $t->write_file('pod.token', "pod-token-2\n");
@@ -241,6 +260,11 @@ is_deeply(\@shown, ['pod-token-1', 'pod-token-2'],
 # what is not there
 
 refused('an endpoint that wants a token', 'bare');
+
+$status = $JSON->decode(Deskgate::http_request(method => 'GET',
+    target => '/status', headers => [['Host', 'localhost']])->{body});
+is((grep { $_->{name} eq 'bare' } @{$status->{credentials}})[0]{credentials},
+    'failed', 'the status page says that it failed');
 refused('an instance that knows no sessions', 'old_instance');
 is(scalar(grep { $_->{method} ne 'PUT' } $old->requests), 0,
     'is not asked without one');

@@ -718,8 +718,10 @@ ngx_http_deskgate_flight_t *ngx_http_deskgate_flight_create(
 ngx_http_deskgate_flight_t *ngx_http_deskgate_flight_of(
     ngx_http_deskgate_ctx_t *ctx, const ngx_http_deskgate_source_t *source,
     const void *object);
-ngx_int_t ngx_http_deskgate_flight_key(ngx_http_deskgate_flight_t *flight,
-    const dg_span_t *texts, ngx_uint_t count);
+ngx_int_t ngx_http_deskgate_cache_key(const dg_span_t *texts,
+    ngx_uint_t count, dg_cache_key_t *key);
+ngx_uint_t ngx_http_deskgate_cache_peek(const dg_cache_key_t *key,
+    dg_cache_info_t *info);
 ngx_int_t ngx_http_deskgate_fly(ngx_http_request_t *r,
     ngx_http_deskgate_flight_t *flight);
 void ngx_http_deskgate_flight_drop(ngx_http_deskgate_flight_t *flight);
@@ -743,7 +745,12 @@ const char *ngx_http_deskgate_credentials_keep(
     ngx_http_deskgate_flight_t *flight, const dg_credentials_t *c,
     int64_t until);
 
+ngx_int_t ngx_http_deskgate_credentials_key(dg_arena_t *arena,
+    const ngx_http_deskgate_credentials_t *c, dg_cache_key_t *key);
+
 /* endpoints of containers and instances, which give credentials */
+ngx_int_t ngx_http_deskgate_endpoint_key(
+    const ngx_http_deskgate_credentials_t *c, dg_cache_key_t *key);
 ngx_int_t ngx_http_deskgate_provide_container(ngx_http_request_t *r,
     ngx_http_deskgate_ctx_t *ctx, ngx_http_deskgate_credentials_t *c,
     dg_credentials_t *out);

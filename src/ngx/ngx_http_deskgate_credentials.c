@@ -25,8 +25,11 @@ static ngx_int_t ngx_http_deskgate_assume(ngx_http_request_t *r,
 static ngx_http_deskgate_flight_t *ngx_http_deskgate_assumption(
     ngx_http_deskgate_ctx_t *ctx, ngx_http_deskgate_credentials_t *c,
     const dg_sts_request_t *request);
-static ngx_int_t ngx_http_deskgate_sts_body(ngx_http_deskgate_ctx_t *ctx,
+static ngx_int_t ngx_http_deskgate_sts_body(dg_arena_t *arena,
     ngx_http_deskgate_assumption_t *a);
+static ngx_int_t ngx_http_deskgate_sts_key(
+    const ngx_http_deskgate_credentials_t *c, const ngx_str_t *body,
+    dg_cache_key_t *key);
 static ngx_int_t ngx_http_deskgate_choose_rule(ngx_http_request_t *r,
     ngx_http_deskgate_ctx_t *ctx, ngx_http_deskgate_credentials_t *c);
 static ngx_int_t ngx_http_deskgate_wanted_role(ngx_http_deskgate_ctx_t *ctx,
@@ -225,17 +228,10 @@ ngx_http_deskgate_assume(ngx_http_request_t *r, ngx_http_deskgate_ctx_t *ctx,
 }
 
 
-/*
- * All that shapes the credentials is in the key: whose block, which STS, and
- * every parameter; but not a token that the gateway has in a file, which is
- * another one each time.
- */
-
 static ngx_http_deskgate_flight_t *
 ngx_http_deskgate_assumption(ngx_http_deskgate_ctx_t *ctx,
     ngx_http_deskgate_credentials_t *c, const dg_sts_request_t *request)
 {
-    dg_span_t                        texts[4];
     ngx_http_deskgate_flight_t      *flight;
     ngx_http_deskgate_assumption_t  *a;
 
@@ -246,7 +242,7 @@ ngx_http_deskgate_assumption(ngx_http_deskgate_ctx_t *ctx,
 
     a->request = *request;
 
-    if (ngx_http_deskgate_sts_body(ctx, a) != NGX_OK) {
+    if (ngx_http_deskgate_sts_body(&ctx->arena, a) != NGX_OK) {
         return NULL;
     }
 
@@ -258,18 +254,34 @@ ngx_http_deskgate_assumption(ngx_http_deskgate_ctx_t *ctx,
 
     flight->name = c->name;
 
+    return ngx_http_deskgate_sts_key(c, &a->body, &flight->key) == NGX_OK
+           ? flight : NULL;
+}
+
+
+/*
+ * All that shapes the credentials is in the key: whose block, which STS, and
+ * every parameter; but not a token that the gateway has in a file, which is
+ * another one each time.
+ */
+
+static ngx_int_t
+ngx_http_deskgate_sts_key(const ngx_http_deskgate_credentials_t *c,
+    const ngx_str_t *body, dg_cache_key_t *key)
+{
+    dg_span_t  texts[4];
+
     texts[0] = DG_SPAN("sts");
     texts[1] = ngx_http_deskgate_span(&c->name);
     texts[2] = ngx_http_deskgate_span(&c->sts);
-    texts[3] = ngx_http_deskgate_span(&a->body);
+    texts[3] = ngx_http_deskgate_span(body);
 
-    return ngx_http_deskgate_flight_key(flight, texts, 4) == NGX_OK ? flight
-                                                                    : NULL;
+    return ngx_http_deskgate_cache_key(texts, 4, key);
 }
 
 
 static ngx_int_t
-ngx_http_deskgate_sts_body(ngx_http_deskgate_ctx_t *ctx,
+ngx_http_deskgate_sts_body(dg_arena_t *arena,
     ngx_http_deskgate_assumption_t *a)
 {
     size_t       size;
@@ -277,7 +289,7 @@ ngx_http_deskgate_sts_body(ngx_http_deskgate_ctx_t *ctx,
 
     size = dg_sts_size(&a->request);
 
-    w = dg_writer(dg_arena_alloc(&ctx->arena, size), size);
+    w = dg_writer(dg_arena_alloc(arena, size), size);
     if (w.data == NULL) {
         return NGX_ERROR;
     }
@@ -286,6 +298,25 @@ ngx_http_deskgate_sts_body(ngx_http_deskgate_ctx_t *ctx,
     a->body = ngx_http_deskgate_str(dg_written(&w));
 
     return NGX_OK;
+}
+
+
+/* Where the gateway's own are kept; NGX_DECLINED: not in the cache. */
+
+ngx_int_t
+ngx_http_deskgate_credentials_key(dg_arena_t *arena,
+    const ngx_http_deskgate_credentials_t *c, dg_cache_key_t *key)
+{
+    ngx_http_deskgate_assumption_t  a;
+
+    if (c->provide != ngx_http_deskgate_provide_role) {
+        return ngx_http_deskgate_endpoint_key(c, key);
+    }
+
+    a.request = c->role;
+
+    return ngx_http_deskgate_sts_body(arena, &a) == NGX_OK
+           ? ngx_http_deskgate_sts_key(c, &a.body, key) : NGX_ERROR;
 }
 
 
@@ -317,7 +348,7 @@ ngx_http_deskgate_sts_ask(ngx_http_request_t *r,
                        "the gateway's token file cannot be read");
         }
 
-        if (ngx_http_deskgate_sts_body(flight->ctx, a) != NGX_OK) {
+        if (ngx_http_deskgate_sts_body(&flight->ctx->arena, a) != NGX_OK) {
             return NGX_ERROR;
         }
     }

@@ -109,8 +109,8 @@ ngx_http_deskgate_flight_of(ngx_http_deskgate_ctx_t *ctx,
 /* The key of what is all said by these texts. */
 
 ngx_int_t
-ngx_http_deskgate_flight_key(ngx_http_deskgate_flight_t *flight,
-    const dg_span_t *texts, ngx_uint_t count)
+ngx_http_deskgate_cache_key(const dg_span_t *texts, ngx_uint_t count,
+    dg_cache_key_t *key)
 {
     ngx_uint_t    i;
     dg_sha256_t  *hash;
@@ -129,8 +129,26 @@ ngx_http_deskgate_flight_key(ngx_http_deskgate_flight_t *flight,
         }
     }
 
-    return dg_sha256_finish(hash, flight->key.bytes) == DG_OK ? NGX_OK
-                                                              : NGX_ERROR;
+    return dg_sha256_finish(hash, key->bytes) == DG_OK ? NGX_OK : NGX_ERROR;
+}
+
+
+/* For the status page: what is known of a value; false when nothing is. */
+
+ngx_uint_t
+ngx_http_deskgate_cache_peek(const dg_cache_key_t *key,
+    dg_cache_info_t *info)
+{
+    bool  found;
+
+    ngx_memzero(info, sizeof(dg_cache_info_t));
+
+    ngx_http_deskgate_zone_lock();
+    found = dg_cache_peek(ngx_http_deskgate_cache(), key, ngx_current_msec,
+                          info);
+    ngx_http_deskgate_zone_unlock();
+
+    return found;
 }
 
 

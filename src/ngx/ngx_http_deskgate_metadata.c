@@ -15,6 +15,9 @@ static ngx_int_t ngx_http_deskgate_provide_flown(ngx_http_request_t *r,
 static ngx_http_deskgate_flight_t *ngx_http_deskgate_endpoint_flight(
     ngx_http_deskgate_ctx_t *ctx, ngx_http_deskgate_credentials_t *c,
     const ngx_http_deskgate_source_t *source);
+static ngx_int_t ngx_http_deskgate_source_key(
+    const ngx_http_deskgate_credentials_t *c,
+    const ngx_http_deskgate_source_t *source, dg_cache_key_t *key);
 static ngx_int_t ngx_http_deskgate_container_ask(ngx_http_request_t *r,
     ngx_http_deskgate_flight_t *flight,
     ngx_http_deskgate_fetch_request_t *request);
@@ -134,7 +137,6 @@ ngx_http_deskgate_endpoint_flight(ngx_http_deskgate_ctx_t *ctx,
     ngx_http_deskgate_credentials_t *c,
     const ngx_http_deskgate_source_t *source)
 {
-    dg_span_t                    texts[3];
     ngx_http_deskgate_flight_t  *flight;
 
     flight = ngx_http_deskgate_flight_of(ctx, source, c);
@@ -149,12 +151,42 @@ ngx_http_deskgate_endpoint_flight(ngx_http_deskgate_ctx_t *ctx,
 
     flight->name = c->name;
 
+    return ngx_http_deskgate_source_key(c, source, &flight->key) == NGX_OK
+           ? flight : NULL;
+}
+
+
+static ngx_int_t
+ngx_http_deskgate_source_key(const ngx_http_deskgate_credentials_t *c,
+    const ngx_http_deskgate_source_t *source, dg_cache_key_t *key)
+{
+    dg_span_t  texts[3];
+
     texts[0] = dg_span_cstr(source->what);
     texts[1] = ngx_http_deskgate_span(&c->name);
     texts[2] = ngx_http_deskgate_span(&c->uri);
 
-    return ngx_http_deskgate_flight_key(flight, texts, 3) == NGX_OK ? flight
-                                                                    : NULL;
+    return ngx_http_deskgate_cache_key(texts, 3, key);
+}
+
+
+/* Where the credentials of an endpoint are kept; NGX_DECLINED for others. */
+
+ngx_int_t
+ngx_http_deskgate_endpoint_key(const ngx_http_deskgate_credentials_t *c,
+    dg_cache_key_t *key)
+{
+    if (c->provide == ngx_http_deskgate_provide_container) {
+        return ngx_http_deskgate_source_key(c,
+                                   &ngx_http_deskgate_container_source, key);
+    }
+
+    if (c->provide == ngx_http_deskgate_provide_instance) {
+        return ngx_http_deskgate_source_key(c,
+                                    &ngx_http_deskgate_instance_source, key);
+    }
+
+    return NGX_DECLINED;
 }
 
 

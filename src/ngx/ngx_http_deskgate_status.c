@@ -8,6 +8,7 @@
 
 #define NGX_HTTP_DESKGATE_STATUS_SIZE  (512 * 1024)
 #define NGX_HTTP_DESKGATE_STATUS_KEYS  (256 * 1024)  /* bytes for keys */
+#define NGX_HTTP_DESKGATE_STS_BODY     (24 * 1024)
 
 
 static ngx_int_t ngx_http_deskgate_status_handler(ngx_http_request_t *r);
@@ -19,6 +20,8 @@ static void ngx_http_deskgate_status_service(dg_writer_t *w, unsigned row,
     dg_span_t name);
 static void ngx_http_deskgate_status_counts(dg_writer_t *w);
 static void ngx_http_deskgate_status_brokers(dg_writer_t *w);
+static void ngx_http_deskgate_status_cached(dg_writer_t *w, const char *name,
+    const dg_cache_key_t *key);
 static void ngx_http_deskgate_status_credentials(dg_writer_t *w);
 static void ngx_http_deskgate_status_files(dg_writer_t *w);
 static void ngx_http_deskgate_status_reread(dg_writer_t *w,
@@ -270,7 +273,10 @@ ngx_http_deskgate_status_counts(dg_writer_t *w)
 static void
 ngx_http_deskgate_status_credentials(dg_writer_t *w)
 {
+    u_char                             body[NGX_HTTP_DESKGATE_STS_BODY];
+    dg_arena_t                         arena;
     ngx_uint_t                         i;
+    dg_cache_key_t                     key;
     ngx_http_deskgate_main_conf_t     *mcf;
     ngx_http_deskgate_credentials_t  **c;
 
@@ -283,12 +289,25 @@ ngx_http_deskgate_status_credentials(dg_writer_t *w)
         ngx_http_deskgate_status_open(w, NULL, '{');
         ngx_http_deskgate_status_text(w, "name",
                                       ngx_http_deskgate_span(&c[i]->name));
-        ngx_http_deskgate_status_text(w, "access_key_id",
-                                      c[i]->credentials.access_key_id);
+        ngx_http_deskgate_status_text(w, "provider",
+                                      dg_span_cstr(c[i]->provider));
+
+        if (c[i]->credentials.access_key_id.len) {
+            ngx_http_deskgate_status_text(w, "access_key_id",
+                                          c[i]->credentials.access_key_id);
+        }
 
         if (c[i]->credentials.expires_at) {
             ngx_http_deskgate_status_number(w, "expires_in",
                                c[i]->credentials.expires_at - ngx_time());
+        }
+
+        /* rules give each caller others */
+
+        dg_arena_init(&arena, body, sizeof(body));
+
+        if (ngx_http_deskgate_credentials_key(&arena, c[i], &key) == NGX_OK) {
+            ngx_http_deskgate_status_cached(w, "credentials", &key);
         }
 
         dg_write_char(w, '}');
@@ -301,10 +320,8 @@ ngx_http_deskgate_status_credentials(dg_writer_t *w)
 static void
 ngx_http_deskgate_status_brokers(dg_writer_t *w)
 {
-    bool                            found;
     ngx_uint_t                      i;
     dg_cache_key_t                  key;
-    dg_cache_info_t                 info;
     ngx_http_deskgate_broker_t    **b;
     ngx_http_deskgate_main_conf_t  *mcf;
 
@@ -315,41 +332,47 @@ ngx_http_deskgate_status_brokers(dg_writer_t *w)
 
     for (i = 0; i < mcf->brokers.nelts; i++) {
         ngx_memcpy(key.bytes, b[i]->key, DG_CACHE_KEY_SIZE);
-        ngx_memzero(&info, sizeof(dg_cache_info_t));
-
-        ngx_http_deskgate_zone_lock();
-        found = dg_cache_peek(ngx_http_deskgate_cache(), &key,
-                              ngx_current_msec, &info);
-        ngx_http_deskgate_zone_unlock();
 
         ngx_http_deskgate_status_open(w, NULL, '{');
         ngx_http_deskgate_status_text(w, "name",
                                       ngx_http_deskgate_span(&b[i]->name));
-        ngx_http_deskgate_status_text(w, "token",
-                                      found && info.has_value
-                                      ? DG_SPAN("held")
-                                      : info.retry_at ? DG_SPAN("failed")
-                                                      : DG_SPAN("none"));
-
-        if (found && info.has_value) {
-            ngx_http_deskgate_status_number(w, "age_ms",
-                                   (int64_t) ngx_current_msec - info.filled);
-            ngx_http_deskgate_status_number(w, "refresh_in_ms",
-                                   info.soft - (int64_t) ngx_current_msec);
-            ngx_http_deskgate_status_number(w, "expires_in_ms",
-                                   info.hard - (int64_t) ngx_current_msec);
-        }
-
-        if (found && info.retry_at) {
-            ngx_http_deskgate_status_number(w, "retry_in_ms",
-                                   info.retry_at - (int64_t) ngx_current_msec);
-            ngx_http_deskgate_status_number(w, "failures", info.failures);
-        }
-
+        ngx_http_deskgate_status_cached(w, "token", &key);
         dg_write_char(w, '}');
     }
 
     dg_write_char(w, ']');
+}
+
+
+/* Whether a value of the cache is held, and since and until when. */
+
+static void
+ngx_http_deskgate_status_cached(dg_writer_t *w, const char *name,
+    const dg_cache_key_t *key)
+{
+    int64_t          now;
+    ngx_uint_t       found;
+    dg_cache_info_t  info;
+
+    now = ngx_current_msec;
+    found = ngx_http_deskgate_cache_peek(key, &info);
+
+    ngx_http_deskgate_status_text(w, name,
+                                  found && info.has_value ? DG_SPAN("held")
+                                  : info.retry_at ? DG_SPAN("failed")
+                                                  : DG_SPAN("none"));
+
+    if (found && info.has_value) {
+        ngx_http_deskgate_status_number(w, "age_ms", now - info.filled);
+        ngx_http_deskgate_status_number(w, "refresh_in_ms", info.soft - now);
+        ngx_http_deskgate_status_number(w, "expires_in_ms", info.hard - now);
+    }
+
+    if (found && info.retry_at) {
+        ngx_http_deskgate_status_number(w, "retry_in_ms",
+                                        info.retry_at - now);
+        ngx_http_deskgate_status_number(w, "failures", info.failures);
+    }
 }
 
 
