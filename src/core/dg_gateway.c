@@ -19,11 +19,17 @@ static const dg_operation_t  operations[DG_GATEWAY_OPERATION_COUNT] = {
         .service = &service, .index = DG_GATEWAY_VEND,
         .name = TEXT("VendCredentials"), .method = TEXT("GET"),
         .access = DG_ACCESS_GRANT, .is_private = true
+    },
+    [DG_GATEWAY_TOKEN] = {
+        .service = &service, .index = DG_GATEWAY_TOKEN,
+        .name = TEXT("IssueToken"), .method = TEXT("POST"),
+        .access = DG_ACCESS_GRANT, .is_private = true
     }
 };
 
 static const dg_protocol_t  protocols[DG_GATEWAY_OPERATION_COUNT] = {
-    [DG_GATEWAY_VEND] = DG_PROTOCOL_CONTAINER
+    [DG_GATEWAY_VEND] = DG_PROTOCOL_CONTAINER,
+    [DG_GATEWAY_TOKEN] = DG_PROTOCOL_OAUTH
 };
 
 

@@ -213,6 +213,7 @@ dg_protocol_name(dg_protocol_t protocol)
         [DG_PROTOCOL_RPC_V2_CBOR] = "rpcv2Cbor",
         [DG_PROTOCOL_BROKER] = "broker",
         [DG_PROTOCOL_CONTAINER] = "containerCredentials",
+        [DG_PROTOCOL_OAUTH] = "oauth2",
     };
 
     return (unsigned) protocol < sizeof(names) / sizeof(names[0])

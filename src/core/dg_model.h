@@ -20,7 +20,8 @@ typedef enum {
     DG_PROTOCOL_REST_JSON,
     DG_PROTOCOL_RPC_V2_CBOR,
     DG_PROTOCOL_BROKER,         /* REST-JSON with the broker's wire form */
-    DG_PROTOCOL_CONTAINER       /* credentials for SDKs in containers */
+    DG_PROTOCOL_CONTAINER,      /* credentials for SDKs in containers */
+    DG_PROTOCOL_OAUTH           /* a token endpoint, RFC 6749 section 5.2 */
 } dg_protocol_t;
 
 typedef enum {

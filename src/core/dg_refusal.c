@@ -366,6 +366,33 @@ static const dg_refusal_info_t  refusals[DG_REFUSAL_COUNT] = {
         "The error log has STS's code and message: look at the role's trust "
         "policy, the external id and the token's audience."
     },
+    [DG_REFUSE_GRANT_REQUEST] = {
+        "grant_request", MALFORMED, 400,
+        "The request for a token lacks a parameter, has one twice or in the "
+        "wrong place.",
+        "The error log says which: grant_type may stand in the query, all "
+        "else is a form in the body."
+    },
+    [DG_REFUSE_GRANT_TYPE] = {
+        "grant_type", MALFORMED, 400,
+        "The grant type is not supported.",
+        "Use client_credentials or token exchange (RFC 8693)."
+    },
+    [DG_REFUSE_GRANT_NOT_OFFERED] = {
+        "grant_not_offered", "AccessDeniedException", 400,
+        "The client may not use this grant type.",
+        "Add it to grants= of the location's deskgate_token."
+    },
+    [DG_REFUSE_GRANT_SCOPE] = {
+        "grant_scope", MALFORMED, 400,
+        "There are no scopes here; leave scope out.",
+        "What a caller may do is in policies."
+    },
+    [DG_REFUSE_GRANT_TARGET] = {
+        "grant_target", MALFORMED, 400,
+        "The audience or resource is not served here.",
+        "Ask for the audience of the deskgate_authority, or leave it out."
+    },
     [DG_REFUSE_VENDED_AGAIN] = {
         "vended_again", "AccessDeniedException", 403,
         "Credentials are not vended for credentials that were vended here.",

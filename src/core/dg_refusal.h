@@ -90,6 +90,11 @@ typedef enum {
     DG_REFUSE_CREDENTIALS_UNAVAILABLE,
     DG_REFUSE_ROLE_NONE,               /* no rule fits the caller */
     DG_REFUSE_ROLE_DENIED,             /* STS does not give it */
+    DG_REFUSE_GRANT_REQUEST,           /* of the token endpoint */
+    DG_REFUSE_GRANT_TYPE,
+    DG_REFUSE_GRANT_NOT_OFFERED,
+    DG_REFUSE_GRANT_SCOPE,
+    DG_REFUSE_GRANT_TARGET,
     DG_REFUSE_VENDED_AGAIN,            /* with credentials vended here */
     DG_REFUSE_VEND_LIMIT,              /* too much to be sealed */
     DG_REFUSE_BROKER_TOKEN_UNAVAILABLE,

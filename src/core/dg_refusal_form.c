@@ -120,10 +120,67 @@ is_fixed(const form_t *form, unsigned status)
 }
 
 
+/* RFC 6749 section 5.2, RFC 8693 section 2.2.2. */
+static dg_span_t
+oauth_error(dg_refusal_t refusal)
+{
+    unsigned  status = dg_refusal_info(refusal)->status;
+
+    switch (refusal) {
+
+    case DG_REFUSE_GRANT_TYPE:
+        return DG_SPAN("unsupported_grant_type");
+
+    case DG_REFUSE_GRANT_SCOPE:
+        return DG_SPAN("invalid_scope");
+
+    case DG_REFUSE_GRANT_TARGET:
+        return DG_SPAN("invalid_target");
+
+    case DG_REFUSE_GRANT_NOT_OFFERED:
+    case DG_REFUSE_SESSION_NOT_HERE:
+    case DG_REFUSE_VENDED_AGAIN:
+        return DG_SPAN("unauthorized_client");
+
+    default:
+        break;
+    }
+
+    if (refusal >= DG_REFUSE_CREDENTIALS_MISSING
+        && refusal < DG_REFUSE_TOKEN_MALFORMED
+        && refusal != DG_REFUSE_REPLAY_STORE_FULL)
+    {
+        return DG_SPAN("invalid_client");
+    }
+
+    return status == 429 || status == 503 ? DG_SPAN("temporarily_unavailable")
+           : status >= 500 ? DG_SPAN("server_error")
+           : DG_SPAN("invalid_request");
+}
+
+
+/* A client that is not known: 401; whatever else it did wrong: 400. */
+static unsigned
+oauth_status(dg_refusal_t refusal)
+{
+    unsigned  status = dg_refusal_info(refusal)->status;
+
+    if (dg_span_equal(oauth_error(refusal), DG_SPAN("invalid_client"))) {
+        return 401;
+    }
+
+    return status == 401 || status == 403 ? 400 : status;
+}
+
+
 static unsigned
 choose_status(const form_t *form)
 {
     unsigned  status = dg_refusal_info(form->refusal)->status, said;
+
+    if (form->protocol == DG_PROTOCOL_OAUTH) {
+        return oauth_status(form->refusal);
+    }
 
     if (is_fixed(form, status)) {
         return status;
@@ -283,6 +340,16 @@ write_container(dg_writer_t *w, const form_t *form)
 
 
 static void
+write_oauth(dg_writer_t *w, const form_t *form)
+{
+    dg_write_char(w, '{');
+    write_pair(w, "", DG_SPAN("error"), oauth_error(form->refusal));
+    write_pair(w, ",", DG_SPAN("error_description"), form->message);
+    dg_write_char(w, '}');
+}
+
+
+static void
 write_cbor(dg_writer_t *w, const form_t *form)
 {
     char         buffer[256];
@@ -342,6 +409,12 @@ write_form(dg_writer_t *body, const form_t *form, dg_refusal_answer_t *out)
     case DG_PROTOCOL_CONTAINER:
         out->content_type = DG_SPAN("application/json");
         write_container(body, form);
+        return;
+
+    case DG_PROTOCOL_OAUTH:
+        out->content_type = DG_SPAN("application/json");
+        add_header(out, DG_SPAN("Cache-Control"), DG_SPAN("no-store"));
+        write_oauth(body, form);
         return;
 
     default:

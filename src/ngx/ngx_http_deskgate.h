@@ -26,6 +26,7 @@
 #include "core/dg_crypto.h"
 #include "core/dg_denial.h"
 #include "core/dg_gateway.h"
+#include "core/dg_grant.h"
 #include "core/dg_inspect.h"
 #include "core/dg_issuer.h"
 #include "core/dg_keyfile.h"
@@ -41,6 +42,7 @@
 #include "core/dg_refusal_form.h"
 #include "core/dg_request.h"
 #include "core/dg_revocation.h"
+#include "core/dg_signer.h"
 #include "core/dg_sigv4.h"
 #include "core/dg_sigv4_strip.h"
 #include "core/dg_text.h"
@@ -230,6 +232,21 @@ typedef struct {
     dg_vend_keys_t                  keys;
 } ngx_http_deskgate_vended_t;
 
+/* The gateway as an issuer of tokens */
+typedef struct {
+    ngx_str_t                       name;
+    ngx_str_t                       issuer;
+    ngx_str_t                       audience;
+    ngx_str_t                       token_endpoint;
+    ngx_str_t                       jwks_uri;
+    ngx_array_t                     signers;     /* of dg_signer_t * */
+    time_t                          lifetime;
+    ngx_str_t                       jwks;        /* what is published */
+    ngx_str_t                       metadata;
+} ngx_http_deskgate_authority_t;
+
+typedef struct ngx_http_deskgate_asked_s  ngx_http_deskgate_asked_t;
+
 /* What deskgate_vend says of a location */
 typedef struct {
     ngx_http_deskgate_vended_t     *vended;
@@ -294,6 +311,7 @@ typedef struct {
     ngx_array_t                     issuers;
     ngx_array_t                     credentials;
     ngx_array_t                     vended;
+    ngx_array_t                     authorities;
     ngx_array_t                     brokers;
     ngx_array_t                     trails;
     ngx_array_t                     files;       /* of ..._file_t */
@@ -350,6 +368,10 @@ struct ngx_http_deskgate_loc_conf_s {
     const dg_operation_t           *own;
     ngx_http_deskgate_step_pt       serve;
     ngx_http_deskgate_vend_t       *vend;
+    ngx_http_deskgate_authority_t  *authority;
+    ngx_uint_t                      grants;      /* of dg_grant_type_t */
+    ngx_str_t                      *document;    /* a page that is public */
+    ngx_str_t                       resource_metadata;
 
     u_char                         *conf_file;   /* where `deskgate` stands */
     ngx_uint_t                      line;
@@ -543,6 +565,7 @@ struct ngx_http_deskgate_ctx_s {
     dg_inspect_t                   *inspect;
     const dg_inspection_t          *inspection;
     dg_span_t                       elements;    /* of an answer of ours */
+    ngx_http_deskgate_asked_t      *asked;       /* the token endpoint */
     dg_refusal_t                    body_refusal;
 
     const dg_resource_t            *resources;
@@ -676,6 +699,21 @@ u_char *ngx_http_deskgate_secret_memory(ngx_http_request_t *r, size_t size);
 ngx_int_t ngx_http_deskgate_give(ngx_http_request_t *r,
     ngx_http_deskgate_ctx_t *ctx, dg_span_t content_type, dg_span_t body);
 
+/* authenticate: parts that the token endpoint shares */
+void ngx_http_deskgate_key_was_used(ngx_http_request_t *r,
+    ngx_http_deskgate_ctx_t *ctx);
+ngx_int_t ngx_http_deskgate_authenticate_bearer(ngx_http_request_t *r,
+    ngx_http_deskgate_ctx_t *ctx);
+
+/* token */
+ngx_int_t ngx_http_deskgate_authenticate_own(ngx_http_request_t *r,
+    ngx_http_deskgate_ctx_t *ctx);
+ngx_int_t ngx_http_deskgate_grant(ngx_http_request_t *r,
+    ngx_http_deskgate_ctx_t *ctx);
+ngx_int_t ngx_http_deskgate_serve_token(ngx_http_request_t *r,
+    ngx_http_deskgate_ctx_t *ctx);
+ngx_int_t ngx_http_deskgate_document_handler(ngx_http_request_t *r);
+
 /* vend */
 ngx_int_t ngx_http_deskgate_authenticate_vended(ngx_http_request_t *r,
     ngx_http_deskgate_ctx_t *ctx);
@@ -693,6 +731,8 @@ ngx_uint_t ngx_http_deskgate_body_is_coming(ngx_http_request_t *r);
 ngx_int_t ngx_http_deskgate_drain_body(ngx_http_request_t *r);
 ngx_int_t ngx_http_deskgate_send_array(ngx_http_request_t *r,
     ngx_http_deskgate_ctx_t *ctx);
+ngx_int_t ngx_http_deskgate_copy_range(ngx_http_request_t *r, u_char *to,
+    size_t from, size_t len);
 
 /* headers_in */
 ngx_int_t ngx_http_deskgate_headers_replace(ngx_http_request_t *r,
@@ -826,6 +866,12 @@ char *ngx_http_deskgate_conf_credentials(ngx_conf_t *cf, ngx_command_t *cmd,
 char *ngx_http_deskgate_conf_vended(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 char *ngx_http_deskgate_conf_vend(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+char *ngx_http_deskgate_conf_authority(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+char *ngx_http_deskgate_conf_token(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+char *ngx_http_deskgate_conf_document(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 char *ngx_http_deskgate_conf_broker(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);

@@ -10,15 +10,11 @@
 
 static ngx_int_t ngx_http_deskgate_authenticate_sigv4(
     ngx_http_request_t *r, ngx_http_deskgate_ctx_t *ctx);
-static ngx_int_t ngx_http_deskgate_authenticate_bearer(
-    ngx_http_request_t *r, ngx_http_deskgate_ctx_t *ctx);
 static ngx_int_t ngx_http_deskgate_bearer_token(
     ngx_http_deskgate_ctx_t *ctx);
 static ngx_int_t ngx_http_deskgate_token_rules(ngx_http_request_t *r,
     ngx_http_deskgate_ctx_t *ctx, dg_token_rules_t *rules);
 static ngx_int_t ngx_http_deskgate_key_reason(ngx_http_deskgate_ctx_t *ctx);
-static void ngx_http_deskgate_key_was_used(ngx_http_request_t *r,
-    ngx_http_deskgate_ctx_t *ctx);
 static dg_sigv4_rules_t ngx_http_deskgate_rules(
     ngx_http_deskgate_ctx_t *ctx);
 static ngx_int_t ngx_http_deskgate_sigv4_refused(
@@ -95,7 +91,7 @@ ngx_http_deskgate_bearer_token(ngx_http_deskgate_ctx_t *ctx)
 }
 
 
-static ngx_int_t
+ngx_int_t
 ngx_http_deskgate_authenticate_bearer(ngx_http_request_t *r,
     ngx_http_deskgate_ctx_t *ctx)
 {
@@ -350,6 +346,12 @@ ngx_http_deskgate_verify(ngx_http_request_t *r, ngx_http_deskgate_ctx_t *ctx)
     dg_refusal_t       refusal;
     dg_sigv4_trace_t   trace;
 
+    /* one that exchanges a token need not say who it is */
+
+    if (ctx->lcf->authority && ctx->caller.kind == DG_CALLER_NONE) {
+        return NGX_OK;
+    }
+
     if (ctx->secret.len) {
         ngx_memzero(&trace, sizeof(dg_sigv4_trace_t));
 
@@ -408,7 +410,7 @@ ngx_http_deskgate_verify(ngx_http_request_t *r, ngx_http_deskgate_ctx_t *ctx)
 }
 
 
-static void
+void
 ngx_http_deskgate_key_was_used(ngx_http_request_t *r,
     ngx_http_deskgate_ctx_t *ctx)
 {

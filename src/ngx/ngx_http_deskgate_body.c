@@ -15,8 +15,6 @@ static void ngx_http_deskgate_body_read_event(ngx_http_request_t *r);
 static ngx_int_t ngx_http_deskgate_inspect_start(
     ngx_http_deskgate_ctx_t *ctx);
 static ngx_int_t ngx_http_deskgate_body_finish(ngx_http_deskgate_ctx_t *ctx);
-static ngx_int_t ngx_http_deskgate_copy_range(ngx_http_request_t *r,
-    u_char *to, size_t from, size_t len);
 
 
 ngx_http_request_body_filter_pt  ngx_http_deskgate_next_request_body_filter;
@@ -332,7 +330,7 @@ ngx_http_deskgate_send_array(ngx_http_request_t *r,
 }
 
 
-static ngx_int_t
+ngx_int_t
 ngx_http_deskgate_copy_range(ngx_http_request_t *r, u_char *to, size_t from,
     size_t len)
 {

@@ -399,7 +399,8 @@ ngx_http_deskgate_missing(ngx_conf_t *cf, ngx_http_deskgate_loc_conf_t *lcf,
 {
     ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
                   "\"deskgate%s\" in %s:%ui is incomplete: %s",
-                  lcf->vend ? "_vend" : "", lcf->conf_file, lcf->line, reason);
+                  lcf->vend ? "_vend" : lcf->authority ? "_token" : "",
+                  lcf->conf_file, lcf->line, reason);
 
     return NGX_CONF_ERROR;
 }

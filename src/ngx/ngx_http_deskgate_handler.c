@@ -51,9 +51,10 @@ static const ngx_http_deskgate_row_t  ngx_http_deskgate_steps[] = {
 
 static const ngx_http_deskgate_row_t  ngx_http_deskgate_own_steps[] = {
     { "identify",     ngx_http_deskgate_identify_own, 0 },
-    { "authenticate", ngx_http_deskgate_authenticate, 0 },
+    { "authenticate", ngx_http_deskgate_authenticate_own, 0 },
     { "read body",    ngx_http_deskgate_read_body,    0 },
     { "verify",       ngx_http_deskgate_verify,       0 },
+    { "grant",        ngx_http_deskgate_grant,        0 },
     { "throttle",     ngx_http_deskgate_throttle,     0 },
     { "intend",       ngx_http_deskgate_intend,       0 },
     { "serve",        ngx_http_deskgate_serve,        0 },

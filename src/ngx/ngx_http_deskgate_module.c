@@ -90,6 +90,13 @@ static ngx_command_t  ngx_http_deskgate_commands[] = {
       0,
       NULL },
 
+    { ngx_string("deskgate_authority"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_BLOCK|NGX_CONF_TAKE1,
+      ngx_http_deskgate_conf_authority,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      0,
+      NULL },
+
     { ngx_string("deskgate_broker"),
       NGX_HTTP_MAIN_CONF|NGX_CONF_BLOCK|NGX_CONF_TAKE1,
       ngx_http_deskgate_conf_broker,
@@ -240,6 +247,34 @@ static ngx_command_t  ngx_http_deskgate_commands[] = {
       0,
       NULL },
 
+    { ngx_string("deskgate_token"),
+      NGX_HTTP_LOC_CONF|NGX_CONF_2MORE,
+      ngx_http_deskgate_conf_token,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("deskgate_jwks"),
+      NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
+      ngx_http_deskgate_conf_document,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      (void *) offsetof(ngx_http_deskgate_authority_t, jwks) },
+
+    { ngx_string("deskgate_metadata"),
+      NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
+      ngx_http_deskgate_conf_document,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      (void *) offsetof(ngx_http_deskgate_authority_t, metadata) },
+
+    { ngx_string("deskgate_resource_metadata"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
+      ngx_conf_set_str_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_deskgate_loc_conf_t, resource_metadata),
+      NULL },
+
     { ngx_string("deskgate_status"),
       NGX_HTTP_LOC_CONF|NGX_CONF_NOARGS,
       ngx_http_deskgate_conf_status,
@@ -307,8 +342,8 @@ ngx_http_deskgate_create_main_conf(ngx_conf_t *cf)
 
     ngx_array_t  *pointers[] = {
         &mcf->services, &mcf->keys, &mcf->issuers, &mcf->credentials,
-        &mcf->vended, &mcf->brokers, &mcf->trails, &mcf->throttles,
-        &mcf->rereads
+        &mcf->vended, &mcf->authorities, &mcf->brokers, &mcf->trails,
+        &mcf->throttles, &mcf->rereads
     };
 
     for (i = 0; i < sizeof(pointers) / sizeof(pointers[0]); i++) {
@@ -417,6 +452,8 @@ ngx_http_deskgate_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
         conf->own = prev->own;
         conf->serve = prev->serve;
         conf->vend = prev->vend;
+        conf->authority = prev->authority;
+        conf->grants = prev->grants;
         conf->conf_file = prev->conf_file;
         conf->line = prev->line;
     }
@@ -448,6 +485,8 @@ ngx_http_deskgate_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
                               DG_VALIDATE_ON);
     ngx_conf_merge_uint_value(conf->denial_detail, prev->denial_detail,
                               DG_DENIAL_REASON);
+    ngx_conf_merge_str_value(conf->resource_metadata,
+                             prev->resource_metadata, "");
     ngx_conf_merge_sec_value(conf->skew, prev->skew, DG_SIGV4_SKEW_DEFAULT);
     ngx_conf_merge_value(conf->insecure_upstream, prev->insecure_upstream, 0);
 

@@ -18,6 +18,8 @@ static ngx_int_t ngx_http_deskgate_retry_after(ngx_http_request_t *r,
     uint64_t ms);
 static ngx_int_t ngx_http_deskgate_challenge(ngx_http_request_t *r,
     ngx_http_deskgate_ctx_t *ctx);
+static const char *ngx_http_deskgate_bearer_error(
+    ngx_http_deskgate_ctx_t *ctx);
 static ngx_str_t ngx_http_deskgate_log_caller(ngx_http_deskgate_ctx_t *ctx);
 static ngx_str_t ngx_http_deskgate_log_reason(ngx_http_deskgate_ctx_t *ctx);
 
@@ -184,31 +186,80 @@ ngx_http_deskgate_retry_after(ngx_http_request_t *r, uint64_t ms)
 }
 
 
-/* RFC 6750 section 3, where a bearer token could have been presented. */
+/* RFC 6750 section 3.1; NULL: no challenge. */
+
+static const char *
+ngx_http_deskgate_bearer_error(ngx_http_deskgate_ctx_t *ctx)
+{
+    if (ctx->refusal == DG_REFUSE_CREDENTIALS_MISSING) {
+        return "";
+    }
+
+    if (ctx->refusal == DG_REFUSE_CREDENTIALS_AMBIGUOUS) {
+        return ", error=\"invalid_request\"";
+    }
+
+    if (ctx->refusal >= DG_REFUSE_TOKEN_MALFORMED
+        && ctx->refusal <= DG_REFUSE_TOKEN_REVOKED)
+    {
+        return ", error=\"invalid_token\"";
+    }
+
+    if (ctx->caller.kind == DG_CALLER_JWT
+        && (ctx->refusal == DG_REFUSE_DENIED_EXPLICIT
+            || ctx->refusal == DG_REFUSE_DENIED_IMPLICIT))
+    {
+        return ", error=\"insufficient_scope\"";
+    }
+
+    return NULL;
+}
+
+
+/*
+ * Where a bearer token could have been presented (RFC 6750 section 3, RFC
+ * 9728 section 5.1), or Basic (RFC 6749 section 5.2).
+ */
 
 static ngx_int_t
 ngx_http_deskgate_challenge(ngx_http_request_t *r,
     ngx_http_deskgate_ctx_t *ctx)
 {
-    ngx_str_t  value;
+    ngx_str_t    value, *metadata;
+    const char  *error;
+    dg_writer_t  w;
 
     static ngx_str_t  name = ngx_string("WWW-Authenticate");
 
-    if (ctx->lcf->issuers == NULL) {
-        return NGX_OK;
-    }
+    error = ngx_http_deskgate_bearer_error(ctx);
+    metadata = &ctx->lcf->resource_metadata;
 
-    if (ctx->refusal == DG_REFUSE_CREDENTIALS_MISSING) {
-        ngx_str_set(&value, "Bearer realm=\"deskgate\"");
-
-    } else if (ctx->refusal >= DG_REFUSE_TOKEN_MALFORMED
-               && ctx->refusal <= DG_REFUSE_TOKEN_REVOKED)
+    if (ctx->lcf->authority && r->headers_out.status == NGX_HTTP_UNAUTHORIZED)
     {
-        ngx_str_set(&value, "Bearer realm=\"deskgate\", "
-                            "error=\"invalid_token\"");
+        ngx_str_set(&value, "Basic realm=\"deskgate\"");
+
+    } else if (ctx->lcf->authority || ctx->lcf->issuers == NULL
+               || error == NULL)
+    {
+        return NGX_OK;
 
     } else {
-        return NGX_OK;
+        w = dg_writer(ngx_pnalloc(r->pool, 128 + metadata->len),
+                      128 + metadata->len);
+        if (w.data == NULL) {
+            return NGX_ERROR;
+        }
+
+        dg_write_cstr(&w, "Bearer realm=\"deskgate\"");
+        dg_write_cstr(&w, error);
+
+        if (metadata->len) {
+            dg_write_cstr(&w, ", resource_metadata=\"");
+            dg_write_span(&w, ngx_http_deskgate_span(metadata));
+            dg_write_char(&w, '"');
+        }
+
+        value = ngx_http_deskgate_str(dg_written(&w));
     }
 
     return ngx_http_deskgate_header_out(r, &name, &value) ? NGX_OK

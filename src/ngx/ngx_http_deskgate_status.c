@@ -106,7 +106,8 @@ ngx_uint_t
 ngx_http_deskgate_is_page(ngx_http_request_t *r)
 {
     return r->content_handler == ngx_http_deskgate_status_handler
-           || r->content_handler == ngx_http_deskgate_ready_handler;
+           || r->content_handler == ngx_http_deskgate_ready_handler
+           || r->content_handler == ngx_http_deskgate_document_handler;
 }
 
 

@@ -21,6 +21,7 @@ static ngx_uint_t ngx_http_deskgate_policies_loaded(
 static ngx_uint_t ngx_http_deskgate_is_listed(const dg_span_t *list,
     size_t count, dg_span_t name);
 static ngx_int_t ngx_http_deskgate_may_vend(ngx_http_deskgate_ctx_t *ctx);
+static ngx_uint_t ngx_http_deskgate_was_vended(const dg_caller_t *caller);
 static ngx_int_t ngx_http_deskgate_vend_session(ngx_http_deskgate_ctx_t *ctx,
     dg_vend_session_t *session);
 static ngx_int_t ngx_http_deskgate_vend_record(ngx_http_deskgate_ctx_t *ctx,
@@ -254,8 +255,16 @@ ngx_http_deskgate_serve_vend(ngx_http_request_t *r,
 static ngx_int_t
 ngx_http_deskgate_may_vend(ngx_http_deskgate_ctx_t *ctx)
 {
-    if (ctx->caller.kind == DG_CALLER_VENDED) {
+    if (ctx->caller.kind == DG_CALLER_VENDED
+        || ngx_http_deskgate_was_vended(&ctx->caller))
+    {
         return ngx_http_deskgate_refused(ctx, DG_REFUSE_VENDED_AGAIN, NULL);
+    }
+
+    if (ctx->session_policy || (ctx->key && ctx->key->break_glass)) {
+        return ngx_http_deskgate_refused(ctx, DG_REFUSE_VEND_LIMIT,
+                   "the key has a session policy or is for emergencies, "
+                   "which would not go with the credentials");
     }
 
     if (!ctx->lcf->vend->forwarded
@@ -273,6 +282,25 @@ ngx_http_deskgate_may_vend(ngx_http_deskgate_ctx_t *ctx)
     }
 
     return NGX_OK;
+}
+
+
+/* A token that a vended session was exchanged for is no way around. */
+
+static ngx_uint_t
+ngx_http_deskgate_was_vended(const dg_caller_t *caller)
+{
+    size_t  i;
+
+    for (i = 0; i < caller->claim_count; i++) {
+        if (dg_span_equal(caller->claims[i].name, DG_SPAN("deskgate_source"))
+            && dg_span_equal(caller->claims[i].value, DG_SPAN("vended")))
+        {
+            return 1;
+        }
+    }
+
+    return 0;
 }
 
 

@@ -17,12 +17,11 @@
 #include "token_fetch.h"
 #include "tool.h"
 
-#include "dg_codec.h"
+#include "dg_crypto.h"
 #include "dg_issuer.h"
+#include "dg_signer.h"
 
-#include <openssl/bn.h>
-#include <openssl/core_names.h>
-#include <openssl/ec.h>
+#include <openssl/bio.h>
 #include <openssl/err.h>
 #include <openssl/evp.h>
 #include <openssl/pem.h>
@@ -40,8 +39,6 @@
 #define CLAIMS_MAX     32768
 #define MEMORY         ((size_t) 4 << 20)
 #define TEXT_MAX       65536
-#define SIGNATURE_MAX  1024
-#define COORDINATE     32          /* P-256 */
 #define LIFETIME_MAX   315360000   /* seconds: ten years */
 #define OPERANDS       5
 
@@ -123,80 +120,6 @@ new_key(const algorithm_t *algorithm)
 }
 
 
-static bool
-is_key_for(EVP_PKEY *pkey, const algorithm_t *algorithm)
-{
-    char    group[32];
-    size_t  len;
-
-    if (algorithm->rsa) {
-        return EVP_PKEY_is_a(pkey, "RSA");
-    }
-
-    return EVP_PKEY_is_a(pkey, "EC")
-           && EVP_PKEY_get_group_name(pkey, group, sizeof(group), &len) == 1
-           && strcmp(group, "prime256v1") == 0;
-}
-
-
-/* A number of the public key as base64url; `size` 0: as short as it is. */
-static bool
-write_number(dg_writer_t *w, EVP_PKEY *pkey, const char *param, int size)
-{
-    int      len;
-    bool     good = false;
-    BIGNUM  *number = NULL;
-    uint8_t  bytes[SIGNATURE_MAX];
-
-    if (EVP_PKEY_get_bn_param(pkey, param, &number) != 1) {
-        return false;
-    }
-
-    len = size ? size : BN_num_bytes(number);
-
-    if (len <= SIGNATURE_MAX && BN_bn2binpad(number, bytes, len) == len) {
-        dg_write_char(w, '"');
-        dg_write_base64url(w, dg_span(bytes, (size_t) len));
-        dg_write_char(w, '"');
-        good = true;
-    }
-
-    BN_free(number);
-    return good;
-}
-
-
-static bool
-write_jwks(dg_writer_t *w, EVP_PKEY *pkey, const options_t *o)
-{
-    bool  good;
-
-    dg_write_cstr(w, "{\"keys\":[{\"kty\":");
-    dg_write_cstr(w, o->algorithm->rsa ? "\"RSA\"" : "\"EC\"");
-    dg_write_cstr(w, ",\"use\":\"sig\",\"alg\":\"");
-    dg_write_cstr(w, o->algorithm->alg);
-    dg_write_cstr(w, "\",\"kid\":");
-    dg_json_write_string(w, dg_span_cstr(o->kid));
-
-    if (o->algorithm->rsa) {
-        dg_write_cstr(w, ",\"n\":");
-        good = write_number(w, pkey, OSSL_PKEY_PARAM_RSA_N, 0);
-        dg_write_cstr(w, ",\"e\":");
-        good = good && write_number(w, pkey, OSSL_PKEY_PARAM_RSA_E, 0);
-
-    } else {
-        dg_write_cstr(w, ",\"crv\":\"P-256\",\"x\":");
-        good = write_number(w, pkey, OSSL_PKEY_PARAM_EC_PUB_X, COORDINATE);
-        dg_write_cstr(w, ",\"y\":");
-        good = good && write_number(w, pkey, OSSL_PKEY_PARAM_EC_PUB_Y,
-                                    COORDINATE);
-    }
-
-    dg_write_cstr(w, "}]}\n");
-    return good && !w->overflow;
-}
-
-
 static FILE *
 create_file(const char *name, mode_t mode, bool force)
 {
@@ -224,67 +147,82 @@ create_file(const char *name, mode_t mode, bool force)
 
 
 static bool
-write_pem(FILE *file, EVP_PKEY *pkey)
+write_file(const char *name, mode_t mode, bool force, dg_span_t text)
 {
-    bool  good = PEM_write_PKCS8PrivateKey(file, pkey, NULL, NULL, 0, NULL,
-                                           NULL) == 1;
+    FILE  *file = create_file(name, mode, force);
+    bool   good;
 
-    return fclose(file) == 0 && good;
+    if (file == NULL) {
+        tool_complain("cannot create %s: %s", name, strerror(errno));
+        return false;
+    }
+
+    good = fwrite(text.data, 1, text.len, file) == text.len;
+
+    if (fclose(file) != 0 || !good) {
+        tool_complain("cannot write %s: %s", name, strerror(errno));
+        return false;
+    }
+
+    return true;
 }
 
 
 static int
-save(const options_t *o, EVP_PKEY *pkey)
+save(const options_t *o, dg_span_t pem)
 {
-    FILE        *file;
-    uint8_t      text[TEXT_MAX];
-    bool         good;
-    dg_writer_t  w = dg_writer(text, sizeof(text));
+    uint8_t             text[TEXT_MAX];
+    dg_diag_t           diag = { 0 };
+    dg_writer_t         w = dg_writer(text, sizeof(text));
+    dg_signer_t        *signer;
+    const dg_signer_t  *only;
 
-    if (!write_jwks(&w, pkey, o)) {
+    signer = dg_signer_create(pem, dg_span_cstr(o->kid), 0, &diag);
+
+    if (signer == NULL) {
+        tool_complain("%s", diag.text);
+        return TOOL_REFUSED;
+    }
+
+    only = signer;
+
+    if (dg_signer_write_jwks(&w, &only, 1) != DG_OK) {
         tool_complain("cannot write the key set as JSON");
-        return TOOL_REFUSED;
+        w.len = 0;
     }
 
-    file = create_file(o->pem, 0600, o->force);
+    dg_signer_destroy(signer);
 
-    if (file == NULL || !write_pem(file, pkey)) {
-        tool_complain("cannot create %s: %s", o->pem, strerror(errno));
-        return TOOL_REFUSED;
-    }
-
-    file = create_file(o->last, 0644, o->force);
-
-    if (file == NULL) {
-        tool_complain("cannot create %s: %s", o->last, strerror(errno));
-        return TOOL_REFUSED;
-    }
-
-    good = fwrite(w.data, 1, w.len, file) == w.len;
-
-    if (fclose(file) != 0 || !good) {
-        tool_complain("cannot write %s: %s", o->last, strerror(errno));
-        return TOOL_REFUSED;
-    }
-
-    return TOOL_OK;
+    return w.len && write_file(o->pem, 0600, o->force, pem)
+           && write_file(o->last, 0644, o->force, dg_written(&w))
+           ? TOOL_OK : TOOL_REFUSED;
 }
 
 
 static int
 keygen(const options_t *o)
 {
-    int        status;
+    BIO       *bio = BIO_new(BIO_s_mem());
+    int        status = TOOL_REFUSED;
+    char      *data;
+    long       len;
     EVP_PKEY  *pkey = new_key(o->algorithm);
 
-    if (pkey == NULL) {
+    if (bio == NULL || pkey == NULL
+        || PEM_write_bio_PKCS8PrivateKey(bio, pkey, NULL, NULL, 0, NULL,
+                                         NULL) != 1)
+    {
         tool_complain("OpenSSL made no key: %s",
                       ERR_reason_error_string(ERR_get_error()));
-        return TOOL_REFUSED;
+
+    } else {
+        len = BIO_get_mem_data(bio, &data);
+        status = save(o, dg_span(data, (size_t) len));
+        dg_wipe(data, (size_t) len);
     }
 
-    status = save(o, pkey);
     EVP_PKEY_free(pkey);
+    BIO_free(bio);
 
     return status;
 }
@@ -356,82 +294,11 @@ write_claims(dg_writer_t *w, const dg_json_t *claims, int64_t lifetime)
 }
 
 
-static void
-write_header(dg_writer_t *w, const options_t *o)
-{
-    uint8_t      text[TEXT_MAX];
-    dg_writer_t  json = dg_writer(text, sizeof(text));
-
-    dg_write_cstr(&json, "{\"alg\":\"");
-    dg_write_cstr(&json, o->algorithm->alg);
-    dg_write_cstr(&json, "\",\"typ\":");
-    dg_json_write_string(&json, dg_span_cstr(o->typ));
-    dg_write_cstr(&json, ",\"kid\":");
-    dg_json_write_string(&json, dg_span_cstr(o->kid));
-    dg_write_char(&json, '}');
-
-    dg_write_base64url(w, dg_written(&json));
-    w->overflow |= json.overflow;
-}
-
-
 static bool
-der_to_raw(const uint8_t *der, size_t len, uint8_t raw[2 * COORDINATE])
-{
-    bool        good;
-    ECDSA_SIG  *sig = d2i_ECDSA_SIG(NULL, &der, (long) len);
-
-    if (sig == NULL) {
-        return false;
-    }
-
-    good = BN_bn2binpad(ECDSA_SIG_get0_r(sig), raw, COORDINATE) == COORDINATE
-           && BN_bn2binpad(ECDSA_SIG_get0_s(sig), raw + COORDINATE,
-                           COORDINATE) == COORDINATE;
-    ECDSA_SIG_free(sig);
-
-    return good;
-}
-
-
-static bool
-write_signature(dg_writer_t *w, EVP_PKEY *pkey, const algorithm_t *algorithm)
-{
-    size_t       len = SIGNATURE_MAX;
-    uint8_t      signature[SIGNATURE_MAX], raw[2 * COORDINATE];
-    EVP_MD_CTX  *md = EVP_MD_CTX_new();
-    bool         good;
-
-    good = md != NULL
-           && EVP_DigestSignInit_ex(md, NULL, "SHA256", NULL, NULL, pkey,
-                                    NULL) == 1
-           && EVP_DigestSign(md, signature, &len, w->data, w->len) == 1;
-    EVP_MD_CTX_free(md);
-
-    if (!good) {
-        return false;
-    }
-
-    dg_write_char(w, '.');
-
-    if (algorithm->rsa) {
-        dg_write_base64url(w, dg_span(signature, len));
-        return !w->overflow;
-    }
-
-    if (!der_to_raw(signature, len, raw)) {
-        return false;
-    }
-
-    dg_write_base64url(w, dg_span(raw, sizeof(raw)));
-    return !w->overflow;
-}
-
-
-static bool
-write_token(dg_writer_t *w, const options_t *o, EVP_PKEY *pkey,
+write_token(dg_writer_t *w, const options_t *o, const dg_signer_t *signer,
     const dg_json_t *claims)
 {
+    dg_err_t     err;
     uint8_t      payload[CLAIMS_MAX];
     dg_writer_t  json = dg_writer(payload, sizeof(payload));
 
@@ -440,63 +307,49 @@ write_token(dg_writer_t *w, const options_t *o, EVP_PKEY *pkey,
         return false;
     }
 
-    write_header(w, o);
-    dg_write_char(w, '.');
-    dg_write_base64url(w, dg_written(&json));
+    err = json.overflow ? DG_ERR_LIMIT
+          : dg_jwt_sign(w, signer, dg_span_cstr(o->typ), dg_written(&json));
 
-    if (json.overflow || w->overflow) {
+    if (err == DG_ERR_LIMIT) {
         tool_complain("the token would be longer than %d bytes", TEXT_MAX);
-        return false;
+
+    } else if (err != DG_OK) {
+        tool_complain("OpenSSL did not sign");
     }
 
-    if (!write_signature(w, pkey, o->algorithm)) {
-        tool_complain("OpenSSL did not sign: %s",
-                      ERR_reason_error_string(ERR_get_error()));
-        return false;
-    }
-
-    return true;
-}
-
-
-static EVP_PKEY *
-load_key(const char *name)
-{
-    FILE      *file = fopen(name, "r");
-    EVP_PKEY  *pkey;
-
-    if (file == NULL) {
-        return NULL;
-    }
-
-    pkey = PEM_read_PrivateKey(file, NULL, NULL, NULL);
-    fclose(file);
-
-    return pkey;
+    return err == DG_OK;
 }
 
 
 static int
 sign_claims(const options_t *o, const dg_json_t *claims)
 {
-    bool         good = false;
-    uint8_t      token[TEXT_MAX];
-    EVP_PKEY    *pkey = load_key(o->pem);
-    dg_writer_t  w = dg_writer(token, sizeof(token));
+    bool          good = false;
+    uint8_t       token[TEXT_MAX];
+    dg_span_t     pem;
+    dg_diag_t     diag = { 0 };
+    dg_writer_t   w = dg_writer(token, sizeof(token));
+    dg_signer_t  *signer = NULL;
 
-    if (pkey == NULL) {
+    if (tool_read(o->pem, DG_SIGNER_PEM_MAX, &pem)) {
+        signer = dg_signer_create(pem, dg_span_cstr(o->kid), 0, &diag);
+    }
+
+    if (signer == NULL) {
         tool_complain("%s: no private key in PEM form can be read there",
                       o->pem);
 
-    } else if (!is_key_for(pkey, o->algorithm)) {
+    } else if (strcmp(dg_jws_algorithm_name(dg_signer_algorithm(signer)),
+                      o->algorithm->alg) != 0)
+    {
         tool_complain("%s: the key is not one for %s", o->pem,
                       o->algorithm->alg);
 
     } else {
-        good = write_token(&w, o, pkey, claims);
+        good = write_token(&w, o, signer, claims);
     }
 
-    EVP_PKEY_free(pkey);
+    dg_signer_destroy(signer);
 
     if (good) {
         tool_print(dg_written(&w));

@@ -110,7 +110,7 @@ sub whole {
 
     $parts{location} = complete($parts{location})
         if $parts{location} =~ /^\s*deskgate_/m
-           && $parts{location} !~ /^\s*deskgate(_status|_ready|_sandbox|_vend)?
+           && $parts{location} !~ /^\s*deskgate(_status|_ready|_sandbox|_vend|_token|_jwks|_metadata)?
                                    [\s;]/mx;
 
     my $location = $parts{location} eq '' ? ''
@@ -174,6 +174,9 @@ sub define_names {
             . ' client_secret_file /etc/deskgate/broker.secret; }' },
         vended => sub { "deskgate_vended $_[0] {"
             . ' keys /etc/deskgate/vended.keys; gateway example; }' },
+        authority => sub { "deskgate_authority $_[0] {"
+            . ' issuer https://gate.example; audience deskgate;'
+            . ' key example /etc/deskgate/example.pem; }' },
         trail => sub { "deskgate_trail $_[0] { directory /var/log/deskgate;"
             . " account $ACCOUNT; }" },
     );
@@ -182,6 +185,8 @@ sub define_names {
         issuer      => [words($text, qr/\bbearer=([\w,.-]+)/)],
         credentials => [words($text, qr/^\s*deskgate_sign\s+(\w+)/m)],
         broker      => [words($text, qr/^\s*deskgate_inject\s+(\w+)/m)],
+        authority   => [words($text,
+            qr/^\s*deskgate_(?:token|jwks|metadata)\s+(\w+)/m)],
         vended      => [words($text, qr/\bvended=([\w,.-]+)/)],
         trail       => [words($text, qr/^\s*deskgate_audit\s+(\w+)/m)],
     );
@@ -284,6 +289,7 @@ sub make_files {
         secret      => qr/(?:secret(?:_file)?[\s=]+
                        |deskgate_sandbox_client\s+\S+\s+)$path/x,
         jwks        => qr/jwks\s+$path/,
+        signing     => qr/^\s*key\s+\S+\s+$path/m,
         masters     => qr/deskgate_vended[^{]*\{[^}]*\bkeys\s+$path/,
         revocations => qr/deskgate_revocations\s+$path/,
     );
@@ -324,6 +330,15 @@ sub make {
 
             die $out if $status != 0;
         }
+
+        return;
+    }
+
+    if ($kind eq 'signing') {
+        my ($status, $out) = $self->{t}->tool('deskgate-token', 'keygen',
+            '--force', 'es256', 'example', $name, "$name.jwks");
+
+        die $out if $status != 0;
 
         return;
     }
