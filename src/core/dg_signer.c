@@ -420,6 +420,10 @@ dg_signer_write_caller(dg_writer_t *w, const dg_signer_claims_t *c)
                c->caller->kind == DG_CALLER_VENDED ? DG_SPAN("vended")
                : c->caller->kind == DG_CALLER_KEY ? DG_SPAN("key")
                : DG_SPAN("token"));
+    if (c->caller->dcv_user.len) {
+        write_text(w, "dcv_user", c->caller->dcv_user);
+    }
+
     write_attributes(w, c->caller);
     dg_write_char(w, '}');
 

@@ -177,6 +177,10 @@ dg_vend_seal(dg_crypto_t *crypto, const dg_vend_keys_t *keys,
     dg_writer_t        w = dg_writer(claims, sizeof(claims));
     dg_vend_session_t  sealed = *session;
 
+    if (session->caller.session_policy_count) {
+        return DG_ERR_UNSUPPORTED;
+    }
+
     if (lifetime > DG_VEND_LIFETIME) {
         lifetime = DG_VEND_LIFETIME;
     }

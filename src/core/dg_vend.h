@@ -100,7 +100,8 @@ DG_MUST_USE dg_err_t dg_vend_keys_parse(dg_span_t text, dg_diag_t *diag,
  * Makes credentials for session->caller at session->vended_at, which end
  * `lifetime` seconds later or with the caller.  DG_ERR_LIMIT when the claims
  * take more than DG_VEND_CLAIMS_MAX, DG_ERR_EXPIRED when the caller has
- * ended, DG_ERR_CRYPTO.  *out is to be wiped.
+ * ended, DG_ERR_UNSUPPORTED when policies cap the caller's own session, which
+ * a token does not carry, DG_ERR_CRYPTO.  *out is to be wiped.
  */
 DG_MUST_USE dg_err_t dg_vend_seal(dg_crypto_t *crypto,
     const dg_vend_keys_t *keys, const dg_vend_session_t *session,

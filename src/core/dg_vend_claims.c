@@ -25,6 +25,7 @@ typedef enum {
     ITEM_POLICY_FILE,
     ITEM_LOCATION,
     ITEM_SERVICE,
+    ITEM_MFA,
     ITEM_TYPES,
 
     ITEM_ARN = 32,
@@ -37,6 +38,9 @@ typedef enum {
     ITEM_SUBJECT,
     ITEM_TOKEN_ID,
     ITEM_KID,
+    ITEM_SOURCE_IDENTITY,
+    ITEM_REASON,
+    ITEM_DCV_USER,
 
     ITEM_SOURCE_KEY_ID = 64
 } item_t;
@@ -57,7 +61,10 @@ static const field_t  texts[] = {
     { ITEM_ISSUER_URL, offsetof(dg_caller_t, issuer_url) },
     { ITEM_SUBJECT, offsetof(dg_caller_t, subject) },
     { ITEM_TOKEN_ID, offsetof(dg_caller_t, token_id) },
-    { ITEM_KID, offsetof(dg_caller_t, kid) }
+    { ITEM_KID, offsetof(dg_caller_t, kid) },
+    { ITEM_SOURCE_IDENTITY, offsetof(dg_caller_t, source_identity) },
+    { ITEM_REASON, offsetof(dg_caller_t, reason) },
+    { ITEM_DCV_USER, offsetof(dg_caller_t, dcv_user) }
 };
 
 #define TEXTS  (sizeof(texts) / sizeof(texts[0]))
@@ -161,6 +168,7 @@ dg_vend_write_claims(dg_writer_t *w, const dg_vend_session_t *session)
     write_number(w, ITEM_VENDED_AT, session->vended_at);
     write_number(w, ITEM_EXPIRES_AT, session->caller.expires_at);
     write_number(w, ITEM_ISSUED_AT, session->caller.issued_at);
+    write_number(w, ITEM_MFA, (int64_t) session->caller.mfa);
     write_list(w, ITEM_LOCATION, session->locations,
                session->location_count);
     write_list(w, ITEM_SERVICE, session->services, session->service_count);
@@ -210,6 +218,20 @@ read_number(dg_span_t value, int64_t *number)
     }
 
     *number = (int64_t) read;
+    return true;
+}
+
+
+static bool
+read_mfa(dg_span_t value, dg_mfa_t *mfa)
+{
+    int64_t  number;
+
+    if (!read_number(value, &number) || number < 0 || number > UINT8_MAX) {
+        return false;
+    }
+
+    *mfa = (dg_mfa_t) number;
     return true;
 }
 
@@ -346,6 +368,9 @@ take(const read_t *item, lists_t *lists, dg_vend_session_t *session)
 
     case ITEM_ISSUED_AT:
         return read_number(item->value, &caller->issued_at);
+
+    case ITEM_MFA:
+        return read_mfa(item->value, &caller->mfa);
 
     case ITEM_GROUP:
         lists->groups[caller->group_count++] = item->value;

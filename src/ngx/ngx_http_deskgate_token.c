@@ -197,7 +197,9 @@ ngx_http_deskgate_grant(ngx_http_request_t *r, ngx_http_deskgate_ctx_t *ctx)
                                          NULL);
     }
 
-    if (ctx->session_policy || (ctx->key && ctx->key->break_glass)) {
+    if (ctx->session_policy || ctx->caller.session_policy_count
+        || (ctx->key && ctx->key->break_glass))
+    {
         return ngx_http_deskgate_refused(ctx, DG_REFUSE_GRANT_NOT_OFFERED,
                    "the key has a session policy or is for emergencies, "
                    "which would not go with a token");

@@ -37,6 +37,7 @@ ngx_http_deskgate_authenticate_vended(ngx_http_request_t *r,
     ngx_http_deskgate_ctx_t *ctx)
 {
     const char         *elsewhere;
+    dg_caller_t         source;
     dg_refusal_t        refusal;
     dg_vend_session_t   session;
 
@@ -51,8 +52,18 @@ ngx_http_deskgate_authenticate_vended(ngx_http_request_t *r,
         ctx->caller = session.caller;
     }
 
-    if (refusal == DG_ALLOWED && ngx_http_deskgate_revoked(&ctx->caller)) {
-        refusal = DG_REFUSE_KEY_REVOKED;
+    if (refusal == DG_ALLOWED) {
+        source = ctx->caller;
+        source.access_key_id = session.source_key_id;
+
+        /* the session, or the key that it was vended for */
+
+        if (ngx_http_deskgate_revoked(&ctx->caller)
+            || (source.access_key_id.len
+                && ngx_http_deskgate_revoked(&source)))
+        {
+            refusal = DG_REFUSE_KEY_REVOKED;
+        }
     }
 
     if (refusal != DG_ALLOWED) {
@@ -261,7 +272,9 @@ ngx_http_deskgate_may_vend(ngx_http_deskgate_ctx_t *ctx)
         return ngx_http_deskgate_refused(ctx, DG_REFUSE_VENDED_AGAIN, NULL);
     }
 
-    if (ctx->session_policy || (ctx->key && ctx->key->break_glass)) {
+    if (ctx->session_policy || ctx->caller.session_policy_count
+        || (ctx->key && ctx->key->break_glass))
+    {
         return ngx_http_deskgate_refused(ctx, DG_REFUSE_VEND_LIMIT,
                    "the key has a session policy or is for emergencies, "
                    "which would not go with the credentials");

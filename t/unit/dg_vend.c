@@ -65,7 +65,10 @@ session_of(int64_t expires)
             .issuer = DG_SPAN("corp"),
             .issuer_url = DG_SPAN("https://sso.example.com"),
             .subject = DG_SPAN("alice"), .token_id = DG_SPAN("jti-1"),
-            .kid = DG_SPAN("k1"), .access_key_id = DG_SPAN("AKIDALICE"),
+            .kid = DG_SPAN("k1"), .mfa = (dg_mfa_t) 1,
+            .source_identity = DG_SPAN("si"), .reason = DG_SPAN("why"),
+            .dcv_user = DG_SPAN("CORP\\alice"),
+            .access_key_id = DG_SPAN("AKIDALICE"),
             .issued_at = NOW - 30, .expires_at = expires,
             .groups = groups, .group_count = 2, .tags = tags, .tag_count = 2,
             .claims = claims, .claim_count = 4,
@@ -151,6 +154,10 @@ round_trip(void)
     is_span(c->subject, session.caller.subject, "subject");
     is_span(c->token_id, session.caller.token_id, "token id");
     is_span(c->kid, session.caller.kid, "kid");
+    is_span(c->source_identity, DG_SPAN("si"), "source identity");
+    is_span(c->reason, DG_SPAN("why"), "reason");
+    is_span(c->dcv_user, DG_SPAN("CORP\\alice"), "name on DCV servers");
+    ok(c->mfa == (dg_mfa_t) 1, "how he logged in");
     is_span(opened.source_key_id, DG_SPAN("AKIDALICE"), "source key id");
     is_span(c->access_key_id, dg_span(v.access_key_id, 20), "access key id");
     ok(c->issued_at == NOW - 30 && c->expires_at == NOW + 600
@@ -271,8 +278,13 @@ bounds(void)
     memset(text, 'x', sizeof(text));
     session.caller.arn = DG_SPAN("arn");
 
-    /* three numbers of eight bytes, two texts, three bytes in front of each */
-    len = DG_VEND_CLAIMS_MAX - 3 * (3 + 8) - (3 + 3) - 3;
+    session.caller.session_policy_count = 1;
+    ok(dg_vend_seal(crypto, &keys, &session, 60, &v) == DG_ERR_UNSUPPORTED,
+       "not for a session that policies cap");
+    session.caller.session_policy_count = 0;
+
+    /* four numbers of eight bytes, two texts, three bytes in front of each */
+    len = DG_VEND_CLAIMS_MAX - 4 * (3 + 8) - (3 + 3) - 3;
     big = dg_span(text, len);
     session.caller.groups = &big;
     session.caller.group_count = 1;
@@ -305,7 +317,7 @@ bounds(void)
 static void
 all_members(void)
 {
-    ok(sizeof(dg_caller_t) == 264, "the members of a caller are known here "
+    ok(sizeof(dg_caller_t) == 336, "the members of a caller are known here "
        "(%zu bytes)", sizeof(dg_caller_t));
 }
 

@@ -289,7 +289,7 @@ sub make_files {
         secret      => qr/(?:secret(?:_file)?[\s=]+
                        |deskgate_sandbox_client\s+\S+\s+)$path/x,
         jwks        => qr/jwks\s+$path/,
-        signing     => qr/^\s*key\s+\S+\s+$path/m,
+        signing     => qr/\bkey\s+\S+\s+$path/,
         masters     => qr/deskgate_vended[^{]*\{[^}]*\bkeys\s+$path/,
         revocations => qr/deskgate_revocations\s+$path/,
     );
