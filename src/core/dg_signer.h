@@ -70,7 +70,7 @@ DG_MUST_USE dg_err_t dg_jwt_sign(dg_writer_t *w, const dg_signer_t *signer,
  * The claims of an access token for a caller at this gateway (RFC 9068
  * section 2.2): iss, sub (the principal ARN), aud, client_id, iat, exp, jti,
  * groups, tags, dcv_user, and deskgate_source (how he was authenticated).  It
- * never outlives caller->expires_at.  Returns exp; 0 when nothing is left of it.
+ * never outlives caller->expires_at.  Returns exp; 0 when nothing is left.
  */
 int64_t dg_signer_write_caller(dg_writer_t *w, const dg_signer_claims_t *c);
 

@@ -181,6 +181,38 @@ test_bounds(const dg_service_t *broker)
 }
 
 
+/* What the gateway offers itself. */
+static void
+test_own(void)
+{
+    render(NULL, NULL, DG_PROTOCOL_CONTAINER, DG_REFUSE_TOKEN_EXPIRED, "m");
+    is_int(answer.status, 401, "container credentials: the table's status");
+    is_span(dg_written(&body),
+            DG_SPAN("{\"Code\":\"ExpiredTokenException\",\"Message\":\"m\","
+                    "\"code\":\"ExpiredTokenException\","
+                    "\"message\":\"m\"}"), "for SDKs of either spelling");
+
+    render(NULL, NULL, DG_PROTOCOL_OAUTH, DG_REFUSE_KEY_UNKNOWN, "m");
+    is_int(answer.status, 401, "a client that is not known: 401");
+    is_span(dg_written(&body),
+            DG_SPAN("{\"error\":\"invalid_client\","
+                    "\"error_description\":\"m\"}"), "invalid_client");
+    is_span(header("Cache-Control"), DG_SPAN("no-store"), "not kept");
+
+    render(NULL, NULL, DG_PROTOCOL_OAUTH, DG_REFUSE_TOKEN_SIGNATURE, "");
+    is_int(answer.status, 400, "a subject token: 400");
+    ok(dg_span_starts_with(dg_written(&body),
+                           DG_SPAN("{\"error\":\"invalid_request\"")),
+       "invalid_request");
+
+    render(NULL, NULL, DG_PROTOCOL_OAUTH, DG_REFUSE_TRAIL_FAILING, "");
+    is_int(answer.status, 503, "what is not the client's fault: 503");
+    ok(dg_span_starts_with(dg_written(&body),
+                           DG_SPAN("{\"error\":\"temporarily_unavailable\"")),
+       "temporarily_unavailable");
+}
+
+
 int
 main(void)
 {
@@ -197,6 +229,7 @@ main(void)
     test_broker(broker);
     test_cbor(instances);
     test_neutral();
+    test_own();
     test_bounds(broker);
 
     return done_testing();
