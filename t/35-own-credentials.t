@@ -14,6 +14,7 @@ use Test::More;
 use Time::HiRes qw/sleep/;
 
 use Deskgate;
+use Deskgate::Broker;
 use Deskgate::Gateway;
 use Deskgate::Sts;
 use Deskgate::Upstream;
@@ -76,6 +77,13 @@ aws_secret_access_key = $file{secret_key}
 EOF_CREDENTIALS
 chmod 0600, $t->testdir . '/credentials';
 
+my %first = (access_key => 'ASIASHAREDONE', secret_key => 'secret-of-one-09',
+    session_token => 'token-of-one');
+my %second = (access_key => 'ASIASHAREDTWO', secret_key => 'secret-of-two-10',
+    session_token => 'token-of-two');
+
+shared(\%first, 3600);
+
 $t->write_file('pod.token', "pod-token-1\n");
 $t->write_file('web.token', "web-token-1\n");
 
@@ -84,6 +92,7 @@ my $sts = 'sts /_sts region=us-east-1 host=sts.test;';
 
 my @blocks = (
     [environment => 'environment;'],
+    [shared => 'shared file=%%TESTDIR%%/shared profile=desks;'],
     [plain => "profile plain $files;"],
     [role => "profile role $files; $sts"],
     [chain => "$sts profile chain $files;"],
@@ -104,9 +113,33 @@ my $port = 8110;
 my %port = map { $_->[0] => $port++ } @blocks;
 my $location = gateway_location();
 
+$t->write_file('changing.secret', "secret-of-yesterday\n");
+chmod 0600, $t->testdir . '/changing.secret';
+$t->secret($_) foreach 'secret-of-yesterday', 'secret-of-today';
+
 Deskgate::Gateway::configure($t,
     locations => 'location = /status { deskgate_status; }',
-    http => join '', map { my ($name, $lines) = @$_; "
+    http => "
+    deskgate_broker changing {
+        client_secret_file  %%TESTDIR%%/changing.secret reread;
+        token               /_changing;
+        client_id           gateway;
+    }
+
+    server {
+        listen       127.0.0.1:8109;
+        server_name  localhost;
+
+        location / {
+            @{[$location =~ s/deskgate_inject lab/deskgate_inject changing/r]}
+        }
+
+        location = /_changing {
+            internal;
+            proxy_pass  http://127.0.0.1:8102/oauth2/token;
+        }
+    }
+" . join '', map { my ($name, $lines) = @$_; "
     deskgate_credentials $name {
         $lines
     }
@@ -172,9 +205,12 @@ my $old = Deskgate::Upstream->start($t, port => 8106, name => 'old',
     answer => sub { $_[0]{method} eq 'PUT' ? { status => 404 }
         : { body => credentials_json(\%host, 3600) } });
 
+my $broker = Deskgate::Broker->start($t, port => 8102, client_id => 'gateway',
+    client_secret => 'secret-of-today');
+
 my $aws = Deskgate::Upstream->start($t, port => 8101, name => 'aws',
     secrets => { (map { $_->{access_key} => $_->{secret_key} } \%env, \%file,
-            \%host, \%pod),
+            \%host, \%pod, \%first, \%second),
         %{Deskgate::Sts::secrets(["$ROLE/by-profile", 'profile-session'],
             map { [@$_] } ["$ROLE/by-chain", 'deskgate'],
             ["$ROLE/by-environment", 'deskgate'],
@@ -187,6 +223,7 @@ $t->run();
 # where they come from
 
 signs(environment => $env{access_key}, 'the environment');
+signs(shared => $first{access_key}, 'a file that somebody else writes');
 signs(plain => $file{access_key}, 'a profile with keys');
 
 signs(role => who('by-profile', 'profile-session'), 'a profile with a role');
@@ -257,6 +294,34 @@ is_deeply(\@shown, ['pod-token-1', 'pod-token-2'],
     'the token file is read each time');
 
 
+# a file that changes
+
+shared(\%second, 3600);
+sleep 2.5;
+signs(shared => $second{access_key}, 'what the file says now');
+
+$t->write_file('shared', "[desks]\naws_access_key_id = x\n");
+sleep 2.5;
+signs(shared => $second{access_key}, 'a broken file changes nothing');
+
+shared(\%first, -1);
+sleep 2.5;
+refused('credentials that have expired', 'shared');
+
+
+# the secret of a broker
+
+my @list = ('dcv-session-manager' => 'DescribeServers', {});
+
+is(refusal_of($t, call(@list, port => 8109)), 'broker_token_unavailable',
+    'a secret that is no good any more');
+$t->write_file('changing.secret', "secret-of-today\n");
+sleep 2.5;
+is(call(@list, port => 8109)->{status}, 200,
+    'is read again when it changed');
+is($broker->api_calls, 1, 'and the broker has the call');
+
+
 # what is not there
 
 refused('an endpoint that wants a token', 'bare');
@@ -272,6 +337,20 @@ refused('a token file that is not there', 'no_file');
 like($t->log, qr/cannot open token file.*absent/, 'the error log names it');
 
 $t->finish;
+
+
+sub shared {
+    my ($who, $life) = @_;
+
+    $t->write_file('shared.new', "[desks]\n"
+        . "aws_access_key_id = $who->{access_key}\n"
+        . "aws_secret_access_key = $who->{secret_key}\n"
+        . "aws_session_token = $who->{session_token}\n"
+        . 'aws_credential_expiration = '
+        . strftime('%Y-%m-%dT%H:%M:%SZ', gmtime time + $life) . "\n");
+    chmod 0600, $t->testdir . '/shared.new';
+    rename $t->testdir . '/shared.new', $t->testdir . '/shared';
+}
 
 
 sub signs {

@@ -109,8 +109,9 @@ typedef struct {
 typedef struct {
     const char                     *kind;
     ngx_uint_t                      secret;
-    dg_err_t                      (*parse)(dg_arena_t *arena, dg_span_t text,
-                                           dg_diag_t *diag, void **data);
+    dg_err_t                      (*parse)(void *object, dg_arena_t *arena,
+                                           dg_span_t text, dg_diag_t *diag,
+                                           void **data);
     /* what needs the rest of the configuration; only when read again */
     dg_err_t                      (*complete)(void *object,
                                               dg_arena_t *arena, void *data,
@@ -195,6 +196,8 @@ struct ngx_http_deskgate_credentials_s {
     const char                     *provider;    /* NULL: none yet */
     ngx_http_deskgate_provide_pt    provide;
     dg_credentials_t                credentials; /* static */
+    ngx_http_deskgate_reread_t     *file;        /* shared */
+    ngx_str_t                       profile;     /* in it */
     ngx_str_t                       uri;         /* of what gives them */
     ngx_str_t                       token_file;  /* that is shown there */
     ngx_str_t                       sts;         /* internal location */
@@ -210,11 +213,13 @@ typedef struct {
     ngx_str_t                       token;       /* internal location */
     ngx_str_t                       client_id;
     ngx_str_t                       basic;       /* Authorization value */
-    ngx_str_t                       secret;      /* until basic is made */
+    ngx_str_t                       secret_path;
+    ngx_http_deskgate_reread_t     *secret_file; /* in place of basic */
     ngx_uint_t                      grant_in_body;
     ngx_uint_t                      describes;   /* itself, not we for it */
     dg_connection_address_t         connect;     /* host empty: unset */
     uint8_t                         key[32];     /* of the cached token */
+    unsigned                        rereads:1;   /* the secret */
 } ngx_http_deskgate_broker_t;
 
 typedef struct {
@@ -774,6 +779,9 @@ ngx_int_t ngx_http_deskgate_provide(ngx_http_request_t *r,
 ngx_int_t ngx_http_deskgate_provide_static(ngx_http_request_t *r,
     ngx_http_deskgate_ctx_t *ctx, ngx_http_deskgate_credentials_t *c,
     dg_credentials_t *out);
+ngx_int_t ngx_http_deskgate_provide_shared(ngx_http_request_t *r,
+    ngx_http_deskgate_ctx_t *ctx, ngx_http_deskgate_credentials_t *c,
+    dg_credentials_t *out);
 ngx_int_t ngx_http_deskgate_provide_role(ngx_http_request_t *r,
     ngx_http_deskgate_ctx_t *ctx, ngx_http_deskgate_credentials_t *c,
     dg_credentials_t *out);
@@ -930,6 +938,8 @@ ngx_http_deskgate_content_t *ngx_http_deskgate_reread_now(
     const ngx_http_deskgate_reread_t *file);
 void ngx_http_deskgate_reread_hold(ngx_http_deskgate_content_t *content);
 void ngx_http_deskgate_reread_leave(ngx_http_deskgate_content_t *content);
+void *ngx_http_deskgate_reread_use(ngx_http_request_t *r,
+    const ngx_http_deskgate_reread_t *file);
 
 /* failures */
 char *ngx_http_deskgate_conf_failures(ngx_conf_t *cf, ngx_command_t *cmd,

@@ -65,6 +65,7 @@ ngx_http_deskgate_broker_ask(ngx_http_request_t *r,
     ngx_http_deskgate_flight_t *flight,
     ngx_http_deskgate_fetch_request_t *request)
 {
+    dg_span_t                   *basic;
     ngx_http_deskgate_broker_t  *broker = flight->object;
     ngx_http_deskgate_header_t  *headers;
 
@@ -84,6 +85,15 @@ ngx_http_deskgate_broker_ask(ngx_http_request_t *r,
 
     ngx_memcpy(headers, form, sizeof(form));
     headers[0].value = broker->basic;
+
+    if (broker->secret_file) {
+        basic = ngx_http_deskgate_reread_use(r, broker->secret_file);
+        if (basic == NULL) {
+            return NGX_ERROR;
+        }
+
+        headers[0].value = ngx_http_deskgate_str(*basic);
+    }
 
     request->uri = broker->token;
     request->method = NGX_HTTP_POST;

@@ -60,6 +60,8 @@ char *ngx_http_deskgate_finish_roles(ngx_conf_t *cf,
 /* Lines that say where the gateway's own credentials are. */
 char *ngx_http_deskgate_conf_environment(ngx_conf_t *cf, ngx_str_t *value,
     ngx_uint_t count, void *object);
+char *ngx_http_deskgate_conf_shared(ngx_conf_t *cf, ngx_str_t *value,
+    ngx_uint_t count, void *object);
 char *ngx_http_deskgate_conf_profile(ngx_conf_t *cf, ngx_str_t *value,
     ngx_uint_t count, void *object);
 char *ngx_http_deskgate_conf_container(ngx_conf_t *cf, ngx_str_t *value,

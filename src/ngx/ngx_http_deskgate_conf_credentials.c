@@ -12,6 +12,9 @@
 
 static char *ngx_http_deskgate_broker_finish(ngx_conf_t *cf,
     ngx_http_deskgate_broker_t *broker);
+static dg_err_t ngx_http_deskgate_secret_parse(void *object,
+    dg_arena_t *arena, dg_span_t text, dg_diag_t *diag, void **data);
+static void ngx_http_deskgate_secret_release(void *data);
 static ngx_int_t ngx_http_deskgate_broker_digest(ngx_conf_t *cf,
     ngx_http_deskgate_broker_t *broker);
 
@@ -84,6 +87,7 @@ static const ngx_http_deskgate_line_t
 {
     { ngx_string("static"), 1, 2, ngx_http_deskgate_credentials_static },
     { ngx_string("environment"), 0, 0, ngx_http_deskgate_conf_environment },
+    { ngx_string("shared"), 1, 2, ngx_http_deskgate_conf_shared },
     { ngx_string("profile"), 1, 5, ngx_http_deskgate_conf_profile },
     { ngx_string("container"), 1, 2, ngx_http_deskgate_conf_container },
     { ngx_string("instance"), 1, 1, ngx_http_deskgate_conf_instance },
@@ -157,34 +161,21 @@ ngx_http_deskgate_broker_client_id(ngx_conf_t *cf, ngx_str_t *value,
 }
 
 
+/* client_secret_file PATH [reread]; what is sent depends on other lines */
+
 static char *
 ngx_http_deskgate_broker_secret_file(ngx_conf_t *cf, ngx_str_t *value,
     ngx_uint_t count, void *object)
 {
-    dg_span_t                    text;
     ngx_http_deskgate_broker_t  *broker = object;
 
-    if (ngx_http_deskgate_file_read(cf, &value[0], "secret", 1, &text)
-        != NGX_OK)
-    {
-        return NGX_CONF_ERROR;
+    if (count == 2 && ngx_strcmp(value[1].data, "reread") != 0) {
+        return "takes a file, and \"reread\" when the workers shall read it "
+               "again when it changes";
     }
 
-    /* an editor's line end does not belong to the secret */
-
-    while (text.len && (text.data[text.len - 1] == LF
-                        || text.data[text.len - 1] == CR))
-    {
-        text.len--;
-    }
-
-    if (text.len == 0) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "\"%V\" is empty",
-                           &value[0]);
-        return NGX_CONF_ERROR;
-    }
-
-    broker->secret = ngx_http_deskgate_str(text);
+    broker->secret_path = value[0];
+    broker->rereads = (count == 2);
 
     return NGX_CONF_OK;
 }
@@ -252,7 +243,7 @@ ngx_http_deskgate_broker_connect(ngx_conf_t *cf, ngx_str_t *value,
 static const ngx_http_deskgate_line_t  ngx_http_deskgate_broker_lines[] = {
     { ngx_string("token"), 1, 1, ngx_http_deskgate_broker_token_line },
     { ngx_string("client_id"), 1, 1, ngx_http_deskgate_broker_client_id },
-    { ngx_string("client_secret_file"), 1, 1,
+    { ngx_string("client_secret_file"), 1, 2,
       ngx_http_deskgate_broker_secret_file },
     { ngx_string("grant"), 1, 1, ngx_http_deskgate_broker_grant },
     { ngx_string("description"), 1, 1, ngx_http_deskgate_broker_description },
@@ -286,13 +277,84 @@ static char *
 ngx_http_deskgate_broker_finish(ngx_conf_t *cf,
     ngx_http_deskgate_broker_t *broker)
 {
-    dg_writer_t         w;
-    dg_token_request_t  request;
+    dg_diag_t                       diag;
+    dg_span_t                       text, *basic;
+    ngx_http_deskgate_main_conf_t  *mcf;
+
+    static const ngx_http_deskgate_reread_type_t  type = {
+        "secret", 1,
+        ngx_http_deskgate_secret_parse,
+        NULL,
+        ngx_http_deskgate_secret_release,
+        NULL
+    };
 
     if (broker->token.len == 0 || broker->client_id.len == 0
-        || broker->secret.len == 0)
+        || broker->secret_path.len == 0)
     {
         return "needs token, client_id and client_secret_file";
+    }
+
+    if (broker->rereads) {
+        broker->secret_file = ngx_http_deskgate_reread_add(cf,
+                                 &broker->secret_path, &type, broker, &diag);
+
+        if (broker->secret_file == NULL) {
+            return NGX_CONF_ERROR;
+        }
+
+        return ngx_http_deskgate_broker_digest(cf, broker) == NGX_OK
+               ? NGX_CONF_OK : NGX_CONF_ERROR;
+    }
+
+    mcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_deskgate_module);
+    ngx_memzero(&diag, sizeof(dg_diag_t));
+
+    if (ngx_http_deskgate_file_read(cf, &broker->secret_path, "secret", 1,
+                                    &text)
+        != NGX_OK)
+    {
+        return NGX_CONF_ERROR;
+    }
+
+    if (ngx_http_deskgate_secret_parse(broker, &mcf->arena, text, &diag,
+                                       (void **) &basic)
+        != DG_OK)
+    {
+        dg_wipe((void *) text.data, text.len);
+        ngx_http_deskgate_file_diag(cf, &broker->secret_path, &diag);
+        return NGX_CONF_ERROR;
+    }
+
+    dg_wipe((void *) text.data, text.len);
+    broker->basic = ngx_http_deskgate_str(*basic);
+
+    return ngx_http_deskgate_broker_digest(cf, broker) == NGX_OK
+           ? NGX_CONF_OK : NGX_CONF_ERROR;
+}
+
+
+/* The header that shows it: a dg_span_t. */
+
+static dg_err_t
+ngx_http_deskgate_secret_parse(void *object, dg_arena_t *arena,
+    dg_span_t text, dg_diag_t *diag, void **data)
+{
+    dg_span_t                   *basic;
+    dg_writer_t                  w;
+    dg_token_request_t           request;
+    ngx_http_deskgate_broker_t  *broker = object;
+
+    /* an editor's line end does not belong to the secret */
+
+    while (text.len && (text.data[text.len - 1] == LF
+                        || text.data[text.len - 1] == CR))
+    {
+        text.len--;
+    }
+
+    if (text.len == 0) {
+        return dg_diag(diag, DG_ERR_MISSING, 0, 0, "the file is empty");
     }
 
     ngx_memzero(&request, sizeof(dg_token_request_t));
@@ -300,29 +362,32 @@ ngx_http_deskgate_broker_finish(ngx_conf_t *cf,
     request.form = broker->grant_in_body ? DG_TOKEN_FORM_RFC
                                          : DG_TOKEN_FORM_BROKER;
     request.client_id = ngx_http_deskgate_span(&broker->client_id);
-    request.client_secret = ngx_http_deskgate_span(&broker->secret);
+    request.client_secret = text;
 
-    w = dg_writer(ngx_pnalloc(cf->pool, NGX_HTTP_DESKGATE_BASIC_SIZE),
+    basic = dg_arena_alloc(arena, sizeof(dg_span_t));
+    w = dg_writer(dg_arena_alloc(arena, NGX_HTTP_DESKGATE_BASIC_SIZE),
                   NGX_HTTP_DESKGATE_BASIC_SIZE);
 
-    if (w.data == NULL) {
-        return NGX_CONF_ERROR;
+    if (basic == NULL || w.data == NULL) {
+        return DG_ERR_MEMORY;
     }
 
     if (dg_token_write_authorization(&w, &request) != DG_OK) {
-        return "has a client_id or secret that cannot be sent";
+        return dg_diag(diag, DG_ERR_INVALID, 0, 0,
+                       "the client_id or the secret cannot be sent");
     }
 
-    broker->basic = ngx_http_deskgate_str(dg_written(&w));
+    *basic = dg_written(&w);
+    *data = basic;
 
-    if (ngx_http_deskgate_broker_digest(cf, broker) != NGX_OK) {
-        return NGX_CONF_ERROR;
-    }
+    return DG_OK;
+}
 
-    dg_wipe(broker->secret.data, broker->secret.len);
-    ngx_str_null(&broker->secret);
 
-    return NGX_CONF_OK;
+static void
+ngx_http_deskgate_secret_release(void *data)
+{
+    dg_wipe_span(data);
 }
 
 

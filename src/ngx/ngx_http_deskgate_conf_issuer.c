@@ -201,8 +201,8 @@ ngx_http_deskgate_issuer_accept(ngx_conf_t *cf, ngx_str_t *value,
 
 
 static dg_err_t
-ngx_http_deskgate_jwks_parse(dg_arena_t *arena, dg_span_t text,
-    dg_diag_t *diag, void **data)
+ngx_http_deskgate_jwks_parse(void *object, dg_arena_t *arena,
+    dg_span_t text, dg_diag_t *diag, void **data)
 {
     void        *scratch;
     dg_err_t     err;

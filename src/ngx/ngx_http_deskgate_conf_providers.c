@@ -23,6 +23,8 @@ typedef struct {
 } ngx_http_deskgate_profile_t;
 
 
+static dg_err_t ngx_http_deskgate_shared_parse(void *object,
+    dg_arena_t *arena, dg_span_t text, dg_diag_t *diag, void **data);
 static char *ngx_http_deskgate_set_static(ngx_conf_t *cf,
     ngx_http_deskgate_credentials_t *c, const dg_credentials_t *credentials,
     const char *provider);
@@ -68,6 +70,82 @@ ngx_http_deskgate_conf_environment(ngx_conf_t *cf, ngx_str_t *value,
     }
 
     return ngx_http_deskgate_set_static(cf, object, &c, "environment");
+}
+
+
+/* shared file=PATH [profile=NAME]; */
+
+char *
+ngx_http_deskgate_conf_shared(ngx_conf_t *cf, ngx_str_t *value,
+    ngx_uint_t count, void *object)
+{
+    dg_diag_t                         diag;
+    ngx_str_t                         path;
+    ngx_uint_t                        i;
+    ngx_http_deskgate_credentials_t  *c = object;
+
+    static const ngx_http_deskgate_reread_type_t  type = {
+        "credentials", 1,
+        ngx_http_deskgate_shared_parse,
+        NULL,
+        ngx_http_deskgate_credentials_cleanup,
+        NULL
+    };
+
+    if (c->provider) {
+        return "is a second provider; one is enough";
+    }
+
+    ngx_str_null(&path);
+
+    for (i = 0; i < count; i++) {
+        if (ngx_strncmp(value[i].data, "file=", 5) == 0) {
+            path.data = value[i].data + 5;
+            path.len = value[i].len - 5;
+
+        } else if (ngx_strncmp(value[i].data, "profile=", 8) == 0) {
+            c->profile.data = value[i].data + 8;
+            c->profile.len = value[i].len - 8;
+
+        } else {
+            return "takes file=PATH and profile=NAME";
+        }
+    }
+
+    if (path.len == 0) {
+        return "needs file=PATH";
+    }
+
+    c->file = ngx_http_deskgate_reread_add(cf, &path, &type, c, &diag);
+
+    if (c->file == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+    c->provider = "shared";
+    c->provide = ngx_http_deskgate_provide_shared;
+
+    return NGX_CONF_OK;
+}
+
+
+static dg_err_t
+ngx_http_deskgate_shared_parse(void *object, dg_arena_t *arena,
+    dg_span_t text, dg_diag_t *diag, void **data)
+{
+    dg_credentials_t                 *credentials;
+    ngx_http_deskgate_credentials_t  *c = object;
+
+    credentials = dg_arena_calloc(arena, 1, sizeof(dg_credentials_t));
+    if (credentials == NULL) {
+        return DG_ERR_MEMORY;
+    }
+
+    *data = credentials;
+
+    return dg_credentials_file_parse(arena, text,
+                                     ngx_http_deskgate_span(&c->profile),
+                                     credentials, diag);
 }
 
 

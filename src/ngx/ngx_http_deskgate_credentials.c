@@ -86,6 +86,26 @@ ngx_http_deskgate_provide_static(ngx_http_request_t *r,
 }
 
 
+/* A file that somebody else writes; the worker reads it when it changes. */
+
+ngx_int_t
+ngx_http_deskgate_provide_shared(ngx_http_request_t *r,
+    ngx_http_deskgate_ctx_t *ctx, ngx_http_deskgate_credentials_t *c,
+    dg_credentials_t *out)
+{
+    dg_credentials_t  *credentials;
+
+    credentials = ngx_http_deskgate_reread_use(r, c->file);
+    if (credentials == NULL) {
+        return NGX_ERROR;
+    }
+
+    *out = *credentials;
+
+    return NGX_OK;
+}
+
+
 /* The gateway's own role. */
 
 ngx_int_t

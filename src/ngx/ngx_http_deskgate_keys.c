@@ -7,8 +7,8 @@
 #include "ngx_http_deskgate_conf.h"
 
 
-static dg_err_t ngx_http_deskgate_keys_parse(dg_arena_t *arena,
-    dg_span_t text, dg_diag_t *diag, void **data);
+static dg_err_t ngx_http_deskgate_keys_parse(void *object,
+    dg_arena_t *arena, dg_span_t text, dg_diag_t *diag, void **data);
 static void ngx_http_deskgate_keys_release(void *data);
 static dg_err_t ngx_http_deskgate_keys_complete(void *object,
     dg_arena_t *arena, void *data, dg_diag_t *diag);
@@ -56,8 +56,8 @@ ngx_http_deskgate_conf_keys(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
 
 static dg_err_t
-ngx_http_deskgate_keys_parse(dg_arena_t *arena, dg_span_t text,
-    dg_diag_t *diag, void **data)
+ngx_http_deskgate_keys_parse(void *object, dg_arena_t *arena,
+    dg_span_t text, dg_diag_t *diag, void **data)
 {
     dg_err_t                     err;
     ngx_http_deskgate_keyset_t  *set;

@@ -40,6 +40,7 @@ static void ngx_http_deskgate_reread_take(ngx_http_deskgate_reread_t *file,
 static void ngx_http_deskgate_reread_refused(ngx_http_deskgate_reread_t *file,
     ngx_http_deskgate_reread_state_t *state, ngx_err_t err,
     const char *wrong);
+static void ngx_http_deskgate_reread_unuse(void *data);
 
 
 static ngx_connection_t  ngx_http_deskgate_reread_dummy;
@@ -91,7 +92,7 @@ ngx_http_deskgate_reread_add(ngx_conf_t *cf, ngx_str_t *path,
     file->index = mcf->rereads.nelts - 1;
     *slot = file;
 
-    err = type->parse(&mcf->arena, text, diag, &file->data);
+    err = type->parse(object, &mcf->arena, text, diag, &file->data);
     dg_wipe((void *) text.data, text.len);
 
     if (err != DG_OK) {
@@ -467,7 +468,8 @@ ngx_http_deskgate_reread_take(ngx_http_deskgate_reread_t *file,
                            pool, NGX_HTTP_DESKGATE_CONF_CHUNK,
                            NGX_HTTP_DESKGATE_CONF_LIMIT);
 
-        rc = file->type->parse(&content->arena, text, &diag, &content->data);
+        rc = file->type->parse(file->object, &content->arena, text, &diag,
+                               &content->data);
     }
 
     dg_wipe((void *) text.data, text.len);
@@ -553,6 +555,37 @@ void
 ngx_http_deskgate_reread_hold(ngx_http_deskgate_content_t *content)
 {
     content->users++;
+}
+
+
+/* What it says now, for as long as the request lives; NULL: no memory. */
+
+void *
+ngx_http_deskgate_reread_use(ngx_http_request_t *r,
+    const ngx_http_deskgate_reread_t *file)
+{
+    ngx_pool_cleanup_t           *cln;
+    ngx_http_deskgate_content_t  *content;
+
+    cln = ngx_pool_cleanup_add(r->pool, 0);
+    if (cln == NULL) {
+        return NULL;
+    }
+
+    content = ngx_http_deskgate_reread_now(file);
+    ngx_http_deskgate_reread_hold(content);
+
+    cln->handler = ngx_http_deskgate_reread_unuse;
+    cln->data = content;
+
+    return content->data;
+}
+
+
+static void
+ngx_http_deskgate_reread_unuse(void *data)
+{
+    ngx_http_deskgate_reread_leave(data);
 }
 
 

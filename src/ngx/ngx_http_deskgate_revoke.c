@@ -8,8 +8,8 @@
 #include "ngx_http_deskgate_conf.h"
 
 
-static dg_err_t ngx_http_deskgate_revocations_parse(dg_arena_t *arena,
-    dg_span_t text, dg_diag_t *diag, void **data);
+static dg_err_t ngx_http_deskgate_revocations_parse(void *object,
+    dg_arena_t *arena, dg_span_t text, dg_diag_t *diag, void **data);
 static void ngx_http_deskgate_revocations_release(void *data);
 
 
@@ -47,8 +47,8 @@ ngx_http_deskgate_conf_revocations(ngx_conf_t *cf, ngx_command_t *cmd,
 
 
 static dg_err_t
-ngx_http_deskgate_revocations_parse(dg_arena_t *arena, dg_span_t text,
-    dg_diag_t *diag, void **data)
+ngx_http_deskgate_revocations_parse(void *object, dg_arena_t *arena,
+    dg_span_t text, dg_diag_t *diag, void **data)
 {
     dg_err_t                 err;
     const dg_revocations_t  *set;
