@@ -41,6 +41,8 @@ my $statements = [
       Condition => { StringLike => { 'aws:PrincipalArn' => '*jwt/corp/*' } } },
 ];
 
+revoke();
+
 my $vend = "deskgate_authenticate bearer=corp;\n"
     . 'deskgate_hosts localhost; deskgate_audit trail;';
 
@@ -56,6 +58,7 @@ Deskgate::Gateway::configure($t,
         Deskgate::Gateway::key(\%BOB,
             principal => "arn:aws:iam::${ACCOUNT}:user/bob") ],
     http => $issuer->block . "
+    deskgate_revocations %%TESTDIR%%/revocations.json;
     deskgate_vended desks { keys %%TESTDIR%%/master.keys; gateway here; }
     deskgate_vended old { keys %%TESTDIR%%/old.keys; gateway here; }
     deskgate_vended elsewhere { keys %%TESTDIR%%/master.keys; gateway there; }
@@ -339,6 +342,25 @@ is(error_type($answer), 'ExpiredTokenException',
     'SDKs know what that means');
 
 
+# revocation: nothing is stored, and it ends all the same
+
+my $keys = Deskgate::json_of(ask_signed('/keys', %ALICE));
+
+is(call_as($given, @call)->{status}, 200, 'good until');
+is(call_as($keys, @call)->{status}, 200, 'and those of a key');
+
+revoke({ issuer => 'corp', jti => 'jti-27' },
+    { access_key_id => $ALICE{access_key} });
+
+ok($t->wait_for(sub { refusal_of($t, call_as($given, @call))
+    eq 'key_revoked' }, 6), 'the token that they were vended for is revoked');
+refused('key_revoked', 'or the key', call_as($keys, @call));
+refused('allowed', 'others go on', call_as(Deskgate::json_of(
+    ask('/credentials', $issuer->token(%claims, jti => 'x'))), @call));
+revoke();
+$t->wait_for(sub { refusal_of($t, call_as($given, @call)) eq 'allowed' }, 6);
+
+
 # configurations
 
 foreach my $case (
@@ -376,6 +398,16 @@ sub master {
     my ($name, $byte) = @_;
 
     return "$name " . encode_base64($byte x 32, '') . "\n";
+}
+
+
+sub revoke {
+    my $name = $t->testdir . '/revocations.json';
+
+    $t->write_file('revocations.new', $JSON->encode({ version => 1,
+        revocations => [@_] }));
+    chmod 0644, $t->testdir . '/revocations.new';
+    rename $t->testdir . '/revocations.new', $name or die "rename: $!";
 }
 
 
