@@ -117,6 +117,63 @@ foreach my $failing (
 
 is((run_tool('--help'))[0], 0, '--help');
 
+
+# the credential_process of a profile
+
+put("$dir/config", <<"EOF_CONFIG");
+[profile good]
+credential_process = $dir/helper good "two words"
+[profile failing]
+credential_process = $dir/helper failing
+[profile garbage]
+credential_process = $dir/helper garbage
+[profile shell]
+credential_process = echo \$(id)
+[profile none]
+region = us-east-1
+EOF_CONFIG
+
+put("$dir/helper", <<'EOF_HELPER');
+#!/bin/sh
+case "$1" in
+good) [ "$2" = "two words" ] || exit 9
+      echo '{"Version":1,"AccessKeyId":"ASIAPROCESS",' \
+        '"SecretAccessKey":"secret-of-process","SessionToken":"t",' \
+        '"Expiration":"2099-01-01T00:00:00Z"}';;
+garbage) echo '{"Version":2}';;
+*) echo sorry >&2; exit 3;;
+esac
+EOF_HELPER
+chmod 0700, "$dir/helper";
+
+my @process = ('process', '--once', "--config=$dir/config");
+
+($status, $out) = run_tool(@process, 'good', "$dir/shared");
+is($status, 0, 'process');
+is(slurp("$dir/shared"), <<'EOF_SHARED', 'writes a profile');
+[good]
+aws_access_key_id = ASIAPROCESS
+aws_secret_access_key = secret-of-process
+aws_session_token = t
+aws_credential_expiration = 2099-01-01T00:00:00Z
+EOF_SHARED
+is((stat "$dir/shared")[2] & 07777, 0640, 'for its owner and group');
+unlike($out, qr/secret-of-process/, 'and prints no secret');
+
+foreach my $case ([failing => qr/ended with status 3/],
+    [garbage => qr/has no Version 1/], [shell => qr/needs a shell/],
+    [none => qr/has no credential_process/], [absent => qr/no profile/])
+{
+    my ($profile, $text) = @$case;
+
+    ($status, $out) = run_tool(@process, $profile, "$dir/shared");
+    is($status, 1, "process of a profile that is $profile");
+    like(slurp("$dir/stderr"), $text, 'it says why');
+}
+
+like(slurp("$dir/shared"), qr/ASIAPROCESS/, 'and the file is kept');
+is(scalar(grep { /shared\.\d+/ } glob("$dir/*")), 0, 'no file is left over');
+
 done_testing();
 
 
@@ -127,7 +184,7 @@ sub run_tool {
     die "fork: $!" if !defined $pid;
 
     if (!$pid) {
-        open STDERR, '>', '/dev/null';
+        open STDERR, '>', "$dir/stderr";
         exec 'build/deskgate-token', @arguments or exit 127;
     }
 

@@ -15,6 +15,7 @@
 #define _POSIX_C_SOURCE  200809L
 
 #include "token_fetch.h"
+#include "token_process.h"
 #include "tool.h"
 
 #include "dg_crypto.h"
@@ -65,6 +66,7 @@ typedef struct {
     const char         *kid;
     const char         *pem;
     const char         *last;            /* JWKS file, or claims */
+    token_process_t     process;
 } options_t;
 
 static const algorithm_t  algorithms[] = {
@@ -80,6 +82,7 @@ static const char  help[] =
     "       deskgate-token credentials --url=URL [--cacert=FILE] TOKEN\n"
     "       deskgate-token fetch --url=URL --client-id=ID [--scope=SCOPE]\n"
     "                            [--query] [--cacert=FILE] SECRET_FILE\n"
+    "       deskgate-token process [--once] [--config=FILE] PROFILE FILE\n"
     "\n"
     "Signing keys and bearer tokens for tests and trials; credentials and\n"
     "tokens for programs.\n"
@@ -98,7 +101,11 @@ static const char  help[] =
     "fetch   prints the token that a token endpoint gives for client_id and\n"
     "        the secret in a file (client_credentials).  --query puts the\n"
     "        grant where DCV brokers want it.\n"
-    "Both ask with the curl command; URL is https, or http to this machine.\n"
+    "process  runs the credential_process of PROFILE in ~/.aws/config and\n"
+    "        keeps FILE, a shared credentials file, with what it gives:\n"
+    "        written again ahead of each expiry, or with --once only now.\n"
+    "credentials and fetch ask with the curl command; URL is https, or http\n"
+    "to this machine.\n"
     "\n"
     "exit status: 0 done, 1 failed or refused, 2 wrong usage\n";
 
@@ -588,6 +595,12 @@ run(options_t *o, const char **operands, size_t count)
         return fetch_token(o, operands[1]);
     }
 
+    if (count == 3 && strcmp(command, "process") == 0) {
+        o->process.profile = operands[1];
+        o->process.file = operands[2];
+        return token_process(&o->process);
+    }
+
     if (count == 3 && strcmp(command, "verify") == 0) {
         return verify(o, operands[1], operands[2]);
     }
@@ -614,6 +627,8 @@ main(int argc, char **argv)
         { "--scope", &o.scope, NULL },
         { "--query", NULL, &o.query },
         { "--force", NULL, &o.force },
+        { "--config", &o.process.config, NULL },
+        { "--once", NULL, &o.process.once },
         { "--help", NULL, &o.help }
     };
 
