@@ -118,6 +118,11 @@ foreach my $row ([keys => 0644, qr/can be read by others: chmod o-r/],
     chmod 0600, $file;
 }
 
+($fine, $text) = $t->check_config($right =~ s/^\s*deskgate \S.*?;$//gmr);
+ok(!$fine, 'a location with a policy and no "deskgate"');
+like($text, qr{location "/" has deskgate_ directives and no "deskgate"},
+    'is not let through unguarded');
+
 chmod 0644, "$dir/broker.secret";
 refused('a secret file that others can read', qr/chmod o-r/);
 chmod 0600, "$dir/broker.secret";

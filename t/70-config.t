@@ -119,7 +119,7 @@ file('a key file that is cut', 'keys.json', '{"version":1,"keys":[', 0600,
     says => [qr/keys\.json:1:\d+: /]);
 file('an empty key file', 'keys.json', '', 0600, says => [qr/keys\.json/]);
 file('an empty secret', 'broker.secret', "\n", 0600,
-    says => [qr/broker\.secret" is empty/]);
+    says => [qr/broker\.secret: the file is empty/]);
 file('credentials without a secret', 'egress.json',
     '{"access_key_id":"AKIDEGRESS"}', 0600,
     says => [qr/egress\.json/, qr/secret_access_key/]);

@@ -167,6 +167,7 @@ static char *
 ngx_http_deskgate_broker_secret_file(ngx_conf_t *cf, ngx_str_t *value,
     ngx_uint_t count, void *object)
 {
+    dg_span_t                    text;
     ngx_http_deskgate_broker_t  *broker = object;
 
     if (count == 2 && ngx_strcmp(value[1].data, "reread") != 0) {
@@ -174,6 +175,15 @@ ngx_http_deskgate_broker_secret_file(ngx_conf_t *cf, ngx_str_t *value,
                "again when it changes";
     }
 
+    /* here, so that a file that is not there is told with this line */
+
+    if (ngx_http_deskgate_file_read(cf, &value[0], "secret", 1, &text)
+        != NGX_OK)
+    {
+        return NGX_CONF_ERROR;
+    }
+
+    dg_wipe((void *) text.data, text.len);
     broker->secret_path = value[0];
     broker->rereads = (count == 2);
 

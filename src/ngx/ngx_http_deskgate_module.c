@@ -14,6 +14,8 @@ static void *ngx_http_deskgate_create_srv_conf(ngx_conf_t *cf);
 static void *ngx_http_deskgate_create_loc_conf(ngx_conf_t *cf);
 static char *ngx_http_deskgate_merge_loc_conf(ngx_conf_t *cf, void *parent,
     void *child);
+static ngx_uint_t ngx_http_deskgate_guards_nothing(ngx_conf_t *cf,
+    ngx_http_deskgate_loc_conf_t *prev, ngx_http_deskgate_loc_conf_t *conf);
 static char *ngx_http_deskgate_check_location(ngx_conf_t *cf,
     ngx_http_deskgate_loc_conf_t *lcf);
 static ngx_int_t ngx_http_deskgate_hosts_of_server(ngx_conf_t *cf,
@@ -446,6 +448,10 @@ ngx_http_deskgate_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
     ngx_http_deskgate_loc_conf_t *prev = parent;
     ngx_http_deskgate_loc_conf_t *conf = child;
 
+    if (ngx_http_deskgate_guards_nothing(cf, prev, conf)) {
+        return NGX_CONF_ERROR;
+    }
+
     if (conf->enable == NGX_CONF_UNSET && prev->enable == 1) {
         conf->enable = 1;
         conf->offers = prev->offers;
@@ -507,6 +513,43 @@ ngx_http_deskgate_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
 
 
 /* What other modules' settings would do to a call. */
+
+/*
+ * Who writes a policy into a location that passes calls on believes it to be
+ * guarded.  At http and server level the lines wait for such locations.
+ */
+
+static ngx_uint_t
+ngx_http_deskgate_guards_nothing(ngx_conf_t *cf,
+    ngx_http_deskgate_loc_conf_t *prev, ngx_http_deskgate_loc_conf_t *conf)
+{
+    ngx_http_core_loc_conf_t  *clcf;
+
+    clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
+
+    if (conf->enable != NGX_CONF_UNSET || prev->enable == 1
+        || clcf->name.len == 0 || clcf->handler == NULL)
+    {
+        return 0;
+    }
+
+    if (conf->keys == NULL && conf->issuers == NULL && conf->vended == NULL
+        && conf->policies == NGX_CONF_UNSET_PTR
+        && conf->throttles == NGX_CONF_UNSET_PTR
+        && conf->sign == NGX_CONF_UNSET_PTR
+        && conf->broker == NGX_CONF_UNSET_PTR)
+    {
+        return 0;
+    }
+
+    ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
+                  "location \"%V\" has deskgate_ directives and no "
+                  "\"deskgate\", so that nothing would guard its calls: add "
+                  "\"deskgate SERVICE region=REGION;\"", &clcf->name);
+
+    return 1;
+}
+
 
 static char *
 ngx_http_deskgate_check_location(ngx_conf_t *cf,
