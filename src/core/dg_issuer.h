@@ -20,6 +20,7 @@
 #define DG_ISSUER_NAME_MAX         64   /* bytes */
 #define DG_ISSUER_TAG_KEY_MAX     128   /* bytes */
 #define DG_ISSUER_TAG_VALUE_MAX   256   /* bytes */
+#define DG_ISSUER_DCV_USER_MAX    256   /* bytes, of template and of name */
 #define DG_ISSUER_MAX_AGE_MAX  315360000  /* seconds: ten years */
 #define DG_ISSUER_TIME_MAX  253402300799  /* 9999-12-31T23:59:59Z */
 
@@ -54,6 +55,10 @@ typedef struct {
     dg_span_t               groups_claim;  /* path; empty: no groups */
     const dg_issuer_tag_t  *tags;
     size_t                  tag_count;
+    dg_span_t               source_identity_claim; /* path; or empty */
+    dg_span_t               dcv_user;      /* template, see dg_issuer_check();
+                                              empty: no name */
+    bool                    dcv_user_fold; /* to lower case */
 } dg_issuer_t;
 
 /* An issuer beside its keys. */
@@ -108,6 +113,15 @@ const dg_json_t *dg_issuer_claim(const dg_json_t *claims, dg_span_t path);
  * scalar in a list; members of objects are named by their path.  null and
  * what is in a list but no scalar have no row.  A token in which two claims
  * have the same path is refused.
+ *
+ * The source identity is one text.  The name on DCV servers is a template,
+ * DOMAIN\${claim}: it needs every claim that it names, each one text without
+ * control characters, and none with a backslash unless the template is that
+ * claim alone; else a claim could name somebody of another domain.  Where a
+ * claim is absent there is no name.  Folded, letters A to Z are small ones.
+ *
+ * The second factor is present when `amr` (RFC 8176) has "mfa", absent when
+ * it has not, and not known where the token has no `amr`.
  *
  * DG_ALLOWED or DG_REFUSE_TOKEN_ISSUER, _AUDIENCE, _EXPIRED, _EARLY, _CLAIM
  * (absent, ill-typed, of another kind of token, or beyond a limit of

@@ -5,6 +5,7 @@
  */
 
 #include "dg_issuer_caller.h"
+#include "dg_text.h"
 
 #include <string.h>
 
@@ -361,12 +362,147 @@ take_subject(const dg_issuer_t *issuer, const dg_json_t *claims,
 }
 
 
+static bool
+write_name_part(dg_writer_t *w, const dg_issuer_t *issuer, dg_span_t text,
+    bool is_claim)
+{
+    for (size_t i = 0; i < text.len; i++) {
+        uint8_t  c = text.data[i];
+
+        if (is_claim && c == '\\') {
+            return false;
+        }
+
+        if (issuer->dcv_user_fold && c >= 'A' && c <= 'Z') {
+            c = (uint8_t) (c - 'A' + 'a');
+        }
+
+        dg_write_char(w, (char) c);
+    }
+
+    return true;
+}
+
+
+/* DG_ALLOWED with *w empty: a claim is absent. */
+static dg_refusal_t
+write_name(dg_writer_t *w, const dg_issuer_t *issuer,
+    const dg_json_t *claims)
+{
+    bool              alone;
+    dg_span_t         literal, name, value, rest = issuer->dcv_user;
+    const dg_json_t  *claim;
+
+    while (rest.len > 0) {
+        (void) dg_text_next_name(&rest, &literal, &name);
+        (void) write_name_part(w, issuer, literal, false);
+
+        if (name.data == NULL) {
+            break;
+        }
+
+        alone = name.len + sizeof("${}") - 1 == issuer->dcv_user.len;
+        claim = dg_issuer_claim(claims, name);
+
+        if (claim == NULL) {
+            w->len = 0;
+            return DG_ALLOWED;
+        }
+
+        if (!scalar(claim, &value) || value.len == 0
+            || dg_text_has_control(value)
+            || !write_name_part(w, issuer, value, !alone))
+        {
+            return DG_REFUSE_TOKEN_CLAIM;
+        }
+    }
+
+    return w->overflow ? DG_REFUSE_TOKEN_CLAIM : DG_ALLOWED;
+}
+
+
+static dg_refusal_t
+take_dcv_user(const dg_issuer_t *issuer, const dg_json_t *claims,
+    dg_arena_t *arena, dg_caller_t *caller)
+{
+    dg_writer_t   w = dg_writer(dg_arena_alloc(arena, DG_ISSUER_DCV_USER_MAX),
+                                DG_ISSUER_DCV_USER_MAX);
+    dg_refusal_t  refusal;
+
+    if (w.data == NULL) {
+        return DG_REFUSE_INTERNAL;
+    }
+
+    refusal = write_name(&w, issuer, claims);
+
+    if (refusal == DG_ALLOWED) {
+        caller->dcv_user = dg_written(&w);
+    }
+
+    return refusal;
+}
+
+
+static dg_refusal_t
+take_source_identity(const dg_issuer_t *issuer, const dg_json_t *claims,
+    dg_caller_t *caller)
+{
+    const dg_json_t  *claim;
+
+    claim = dg_issuer_claim(claims, issuer->source_identity_claim);
+
+    if (claim == NULL) {
+        return DG_ALLOWED;
+    }
+
+    if (claim->type != DG_JSON_STRING
+        || !dg_text_has_length(claim->text, 1, DG_ISSUER_SUBJECT_MAX)
+        || dg_text_has_control(claim->text))
+    {
+        return DG_REFUSE_TOKEN_CLAIM;
+    }
+
+    caller->source_identity = claim->text;
+
+    return DG_ALLOWED;
+}
+
+
+/* RFC 8176: a list; some providers have one text of it. */
+static dg_mfa_t
+second_factor(const dg_json_t *claims)
+{
+    const dg_json_t  *item, *amr = dg_json_member(claims, DG_SPAN("amr"));
+
+    if (amr == NULL) {
+        return DG_MFA_NOT_KNOWN;
+    }
+
+    if (amr->type == DG_JSON_STRING) {
+        return dg_span_equal(amr->text, DG_SPAN("mfa")) ? DG_MFA_PRESENT
+                                                        : DG_MFA_ABSENT;
+    }
+
+    for (item = amr->first; item != NULL; item = item->next) {
+        if (item->type == DG_JSON_STRING
+            && dg_span_equal(item->text, DG_SPAN("mfa")))
+        {
+            return DG_MFA_PRESENT;
+        }
+    }
+
+    return DG_MFA_ABSENT;
+}
+
+
 dg_refusal_t
 dg_issuer_caller(const dg_issuer_t *issuer, const dg_json_t *claims,
     dg_arena_t *arena, dg_caller_t *caller)
 {
     dg_refusal_t      refusal = take_subject(issuer, claims, arena, caller);
     const dg_json_t  *groups = NULL;
+
+    caller->mfa = second_factor(claims);
 
     if (issuer->groups_claim.len > 0) {
         groups = dg_issuer_claim(claims, issuer->groups_claim);
@@ -378,6 +514,14 @@ dg_issuer_caller(const dg_issuer_t *issuer, const dg_json_t *claims,
 
     if (refusal == DG_ALLOWED && issuer->tag_count > 0) {
         refusal = take_tags(issuer, claims, arena, caller);
+    }
+
+    if (refusal == DG_ALLOWED && issuer->source_identity_claim.len > 0) {
+        refusal = take_source_identity(issuer, claims, caller);
+    }
+
+    if (refusal == DG_ALLOWED && issuer->dcv_user.len > 0) {
+        refusal = take_dcv_user(issuer, claims, arena, caller);
     }
 
     return refusal == DG_ALLOWED ? take_claims(claims, arena, caller)

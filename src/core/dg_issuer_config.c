@@ -4,6 +4,7 @@
  */
 
 #include "dg_issuer.h"
+#include "dg_text.h"
 
 #define ACCOUNT_DIGITS  12
 
@@ -161,6 +162,52 @@ check_acceptance(const dg_issuer_t *issuer, dg_diag_t *diag)
 }
 
 
+/* DOMAIN\${claim}: every claim is named, and every brace closed. */
+static bool
+is_template(dg_span_t text)
+{
+    size_t     n = 0;
+    dg_span_t  rest = text, literal, name;
+
+    while (rest.len > 0) {
+        if (!dg_text_next_name(&rest, &literal, &name)
+            || (name.data != NULL && !is_path(name)))
+        {
+            return false;
+        }
+
+        n += name.data != NULL;
+    }
+
+    return n > 0 && text.len <= DG_ISSUER_DCV_USER_MAX
+           && !dg_text_has_control(text);
+}
+
+
+static dg_err_t
+check_names(const dg_issuer_t *issuer, dg_diag_t *diag)
+{
+    if (!is_path(issuer->subject_claim)
+        || (issuer->groups_claim.len && !is_path(issuer->groups_claim))
+        || (issuer->source_identity_claim.len
+            && !is_path(issuer->source_identity_claim)))
+    {
+        return dg_diag(diag, DG_ERR_LIMIT, 0, 0,
+                       "a claim's name is at most %d bytes",
+                       DG_ISSUER_CLAIM_PATH_MAX);
+    }
+
+    if (issuer->dcv_user.len && !is_template(issuer->dcv_user)) {
+        return dg_diag(diag, DG_ERR_INVALID, 0, 0,
+                       "a name on DCV servers is made of at least one"
+                       " ${claim}, in at most %d bytes",
+                       DG_ISSUER_DCV_USER_MAX);
+    }
+
+    return DG_OK;
+}
+
+
 dg_err_t
 dg_issuer_check_config(dg_issuer_t *issuer, dg_diag_t *diag)
 {
@@ -175,15 +222,11 @@ dg_issuer_check_config(dg_issuer_t *issuer, dg_diag_t *diag)
         issuer->subject_claim = DG_SPAN("sub");
     }
 
-    if (!is_path(issuer->subject_claim)
-        || (issuer->groups_claim.len && !is_path(issuer->groups_claim)))
-    {
-        return dg_diag(diag, DG_ERR_LIMIT, 0, 0,
-                       "a claim's name is at most %d bytes",
-                       DG_ISSUER_CLAIM_PATH_MAX);
-    }
+    err = check_names(issuer, diag);
 
-    err = check_identity(issuer, diag);
+    if (err == DG_OK) {
+        err = check_identity(issuer, diag);
+    }
 
     if (err == DG_OK) {
         err = check_acceptance(issuer, diag);

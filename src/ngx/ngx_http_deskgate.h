@@ -175,7 +175,12 @@ typedef struct {
 typedef struct {
     ngx_str_t                       name;
     dg_issuer_t                     issuer;
-    ngx_http_deskgate_reread_t     *jwks;
+    ngx_http_deskgate_reread_t     *jwks;        /* or */
+    ngx_str_t                       jwks_uri;    /* an internal location */
+    ngx_msec_t                      jwks_refresh;
+    ngx_msec_t                      jwks_keep;
+    ngx_msec_t                      jwks_again;  /* for an unknown key */
+    ngx_uint_t                      index;       /* in the main conf */
     ngx_array_t                     audiences;   /* of dg_span_t */
     ngx_array_t                     client_ids;
     ngx_array_t                     parties;
@@ -395,6 +400,8 @@ struct ngx_http_deskgate_free_block_s {
     ngx_http_deskgate_free_block_t *next;
 };
 
+typedef struct ngx_http_deskgate_key_set_s  ngx_http_deskgate_key_set_t;
+
 typedef struct {
     dg_crypto_t                    *crypto;
     dg_signing_keys_t              *signing_keys;
@@ -405,6 +412,7 @@ typedef struct {
     ngx_event_t                     housekeeping;
     ngx_event_t                     reread;
     ngx_http_deskgate_reread_state_t *rereads;
+    ngx_http_deskgate_key_set_t    *key_sets;    /* by index of the issuer */
     ngx_http_deskgate_free_block_t *blocks;      /* of contexts */
     ngx_uint_t                      block_count;
     unsigned                        logging:1;   /* a line is being made */
@@ -454,6 +462,7 @@ struct ngx_http_deskgate_fetch_s {
     dg_refusal_t                    refusal;     /* of the send guard */
     unsigned                        done:1;
     unsigned                        too_large:1;
+    unsigned                        encoded:1;   /* compressed */
     unsigned                        whole:1;     /* the answer came to an end */
 };
 
@@ -505,7 +514,9 @@ struct ngx_http_deskgate_flight_s {
 
     dg_span_t                       fetched;
     int64_t                         life;        /* ms */
-    int64_t                         retry;       /* ms; 0: backoff */
+    int64_t                         refresh;     /* ms; 0: near its end */
+    int64_t                         retry;       /* ms; 0: see pause */
+    int64_t                         pause;       /* ms; 0: backoff */
     dg_refusal_t                    refusal;
     const char                     *reason;
 

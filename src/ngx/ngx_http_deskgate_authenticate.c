@@ -5,7 +5,7 @@
  * hash when the body is there.
  */
 
-#include "ngx_http_deskgate.h"
+#include "ngx_http_deskgate_bearer.h"
 
 
 static ngx_int_t ngx_http_deskgate_authenticate_sigv4(
@@ -14,6 +14,9 @@ static ngx_int_t ngx_http_deskgate_bearer_token(
     ngx_http_deskgate_ctx_t *ctx);
 static ngx_int_t ngx_http_deskgate_token_rules(ngx_http_request_t *r,
     ngx_http_deskgate_ctx_t *ctx, dg_token_rules_t *rules);
+static ngx_int_t ngx_http_deskgate_token_verify(ngx_http_request_t *r,
+    ngx_http_deskgate_ctx_t *ctx, const dg_token_rules_t *rules,
+    dg_refusal_t *refusal);
 static ngx_int_t ngx_http_deskgate_key_reason(ngx_http_deskgate_ctx_t *ctx);
 static dg_sigv4_rules_t ngx_http_deskgate_rules(
     ngx_http_deskgate_ctx_t *ctx);
@@ -95,8 +98,8 @@ ngx_int_t
 ngx_http_deskgate_authenticate_bearer(ngx_http_request_t *r,
     ngx_http_deskgate_ctx_t *ctx)
 {
-    size_t             which;
     int64_t            now;
+    ngx_int_t          rc;
     dg_refusal_t       refusal;
     dg_token_key_t     key;
     dg_token_rules_t   rules;
@@ -137,8 +140,11 @@ ngx_http_deskgate_authenticate_bearer(ngx_http_request_t *r,
         return NGX_DECLINED;
     }
 
-    refusal = dg_token_verify(&rules, ctx->bearer, &ctx->arena, &ctx->caller,
-                              &which);
+    rc = ngx_http_deskgate_token_verify(r, ctx, &rules, &refusal);
+
+    if (rc != NGX_OK) {
+        return rc;
+    }
 
     if (refusal == DG_ALLOWED) {
         dg_token_cache_store(cache, &key, &ctx->caller, now);
@@ -157,6 +163,56 @@ ngx_http_deskgate_authenticate_bearer(ngx_http_request_t *r,
     }
 
     return ngx_http_deskgate_failed(r, ctx, refusal);
+}
+
+
+/*
+ * With the keys that the token's issuer has now, fetched when they have to
+ * be.  NGX_OK: *refusal says what became of it; else as a flight.
+ */
+
+static ngx_int_t
+ngx_http_deskgate_token_verify(ngx_http_request_t *r,
+    ngx_http_deskgate_ctx_t *ctx, const dg_token_rules_t *rules,
+    dg_refusal_t *refusal)
+{
+    size_t                        which;
+    ngx_int_t                     rc;
+    ngx_uint_t                    again;
+    dg_token_rules_t              of_one;
+    dg_token_issuer_t             one;
+    ngx_http_deskgate_issuer_t  **issuer;
+
+    issuer = ctx->lcf->issuers->elts;
+
+    *refusal = dg_token_verify(rules, ctx->bearer, &ctx->arena, &ctx->caller,
+                               &which);
+
+    if (*refusal != DG_REFUSE_ISSUER_UNAVAILABLE) {
+        return NGX_OK;
+    }
+
+    of_one = *rules;
+    of_one.issuers = &one;
+    of_one.issuer_count = 1;
+    one.issuer = rules->issuers[which].issuer;
+
+    for (again = 0; again < 2; again++) {
+        rc = ngx_http_deskgate_jwks_fetch(r, ctx, issuer[which], again,
+                                          &one.keys);
+        if (rc != NGX_OK) {
+            return rc;
+        }
+
+        *refusal = dg_token_verify(&of_one, ctx->bearer, &ctx->arena,
+                                   &ctx->caller, NULL);
+
+        if (*refusal != DG_REFUSE_TOKEN_KEY_UNKNOWN) {
+            break;
+        }
+    }
+
+    return NGX_OK;
 }
 
 
@@ -180,7 +236,7 @@ ngx_http_deskgate_token_rules(ngx_http_request_t *r,
 
     for (i = 0; i < n; i++) {
         issuers[i].issuer = &issuer[i]->issuer;
-        issuers[i].keys = ngx_http_deskgate_reread_now(issuer[i]->jwks)->data;
+        issuers[i].keys = ngx_http_deskgate_jwks_now(issuer[i]);
     }
 
     ngx_memzero(rules, sizeof(dg_token_rules_t));

@@ -4,9 +4,13 @@
  * Issuers of bearer tokens.
  */
 
+#include "ngx_http_deskgate_bearer.h"
 #include "ngx_http_deskgate_conf.h"
 
-#define NGX_HTTP_DESKGATE_JWKS_MEMORY  (8 * 1024 * 1024)
+#define NGX_HTTP_DESKGATE_JWKS_REFRESH   (5 * 60 * 1000)           /* ms */
+#define NGX_HTTP_DESKGATE_JWKS_KEEP      (24 * 60 * 60 * 1000)
+#define NGX_HTTP_DESKGATE_JWKS_AGAIN     (10 * 1000)
+#define NGX_HTTP_DESKGATE_JWKS_KEEP_MAX  (7 * 24 * 60 * 60 * 1000)
 
 
 static char *ngx_http_deskgate_issuer_finish(ngx_conf_t *cf,
@@ -180,6 +184,40 @@ ngx_http_deskgate_issuer_tag(ngx_conf_t *cf, ngx_str_t *value,
 }
 
 
+/* dcv_user TEMPLATE [case=ignore]; */
+
+static char *
+ngx_http_deskgate_issuer_dcv_user(ngx_conf_t *cf, ngx_str_t *value,
+    ngx_uint_t count, void *object)
+{
+    ngx_http_deskgate_issuer_t  *issuer = object;
+
+    if (count == 2) {
+        if (ngx_strcmp(value[1].data, "case=ignore") != 0) {
+            return "takes a template and case=ignore";
+        }
+
+        issuer->issuer.dcv_user_fold = true;
+    }
+
+    issuer->issuer.dcv_user = ngx_http_deskgate_span(&value[0]);
+
+    return NGX_CONF_OK;
+}
+
+
+static char *
+ngx_http_deskgate_issuer_source_identity(ngx_conf_t *cf, ngx_str_t *value,
+    ngx_uint_t count, void *object)
+{
+    ngx_http_deskgate_issuer_t  *issuer = object;
+
+    issuer->issuer.source_identity_claim = ngx_http_deskgate_span(&value[0]);
+
+    return NGX_CONF_OK;
+}
+
+
 static char *
 ngx_http_deskgate_issuer_accept(ngx_conf_t *cf, ngx_str_t *value,
     ngx_uint_t count, void *object)
@@ -204,21 +242,11 @@ static dg_err_t
 ngx_http_deskgate_jwks_parse(void *object, dg_arena_t *arena,
     dg_span_t text, dg_diag_t *diag, void **data)
 {
-    void        *scratch;
-    dg_err_t     err;
-    dg_jwks_t   *set;
-    dg_arena_t   memory;
+    dg_err_t    err;
+    dg_jwks_t  *set;
 
-    scratch = ngx_alloc(NGX_HTTP_DESKGATE_JWKS_MEMORY, ngx_cycle->log);
-    if (scratch == NULL) {
-        return DG_ERR_MEMORY;
-    }
-
-    dg_arena_init(&memory, scratch, NGX_HTTP_DESKGATE_JWKS_MEMORY);
-    err = dg_jwks_load(&memory, text, &set, diag);
-    ngx_free(scratch);
-
-    *data = err == DG_OK ? set : NULL;
+    err = ngx_http_deskgate_jwks_load(text, &set, diag);
+    *data = set;
 
     return err;
 }
@@ -256,8 +284,8 @@ ngx_http_deskgate_issuer_jwks(ngx_conf_t *cf, ngx_str_t *value,
     dg_diag_t                    diag;
     ngx_http_deskgate_issuer_t  *issuer = object;
 
-    if (issuer->jwks) {
-        return "is duplicate";
+    if (issuer->jwks || issuer->jwks_uri.len) {
+        return "is duplicate; keys come from a file or a location";
     }
 
     issuer->jwks = ngx_http_deskgate_reread_add(cf, &value[0],
@@ -278,12 +306,78 @@ ngx_http_deskgate_issuer_jwks(ngx_conf_t *cf, ngx_str_t *value,
 }
 
 
+/* jwks_uri URI [refresh=TIME] [keep=TIME] [again=TIME]; */
+
+static char *
+ngx_http_deskgate_issuer_jwks_uri(ngx_conf_t *cf, ngx_str_t *value,
+    ngx_uint_t count, void *object)
+{
+    ngx_str_t                    text;
+    ngx_int_t                    ms;
+    ngx_uint_t                   i;
+    ngx_msec_t                  *time;
+    ngx_http_deskgate_issuer_t  *issuer = object;
+
+    if (issuer->jwks || issuer->jwks_uri.len) {
+        return "is duplicate; keys come from a file or a location";
+    }
+
+    if (value[0].len == 0 || value[0].data[0] != '/') {
+        return "names an internal location, such as /_deskgate/corp/jwks";
+    }
+
+    issuer->jwks_uri = value[0];
+    issuer->jwks_refresh = NGX_HTTP_DESKGATE_JWKS_REFRESH;
+    issuer->jwks_keep = NGX_HTTP_DESKGATE_JWKS_KEEP;
+    issuer->jwks_again = NGX_HTTP_DESKGATE_JWKS_AGAIN;
+
+    for (i = 1; i < count; i++) {
+        text = value[i];
+
+        if (ngx_strncmp(text.data, "refresh=", 8) == 0) {
+            time = &issuer->jwks_refresh;
+            text.data += 8;
+            text.len -= 8;
+
+        } else if (ngx_strncmp(text.data, "keep=", 5) == 0) {
+            time = &issuer->jwks_keep;
+            text.data += 5;
+            text.len -= 5;
+
+        } else if (ngx_strncmp(text.data, "again=", 6) == 0) {
+            time = &issuer->jwks_again;
+            text.data += 6;
+            text.len -= 6;
+
+        } else {
+            return "takes the URI of an internal location, refresh=, keep= "
+                   "and again=";
+        }
+
+        ms = ngx_parse_time(&text, 0);
+
+        if (ms == NGX_ERROR || ms < 1000
+            || ms > NGX_HTTP_DESKGATE_JWKS_KEEP_MAX)
+        {
+            return "takes times of 1s to 7d";
+        }
+
+        *time = ms;
+    }
+
+    return issuer->jwks_keep < issuer->jwks_refresh
+           ? "keeps keys for less than the time in which they are refreshed"
+           : NGX_CONF_OK;
+}
+
+
 static const ngx_http_deskgate_line_t  ngx_http_deskgate_issuer_lines[] = {
     { ngx_string("issuer"), 1, 1, ngx_http_deskgate_issuer_url },
     { ngx_string("audience"), 1, 64, ngx_http_deskgate_issuer_audience },
     { ngx_string("client_id"), 1, 64, ngx_http_deskgate_issuer_client_id },
     { ngx_string("authorized_party"), 1, 64, ngx_http_deskgate_issuer_party },
     { ngx_string("jwks"), 1, 1, ngx_http_deskgate_issuer_jwks },
+    { ngx_string("jwks_uri"), 1, 4, ngx_http_deskgate_issuer_jwks_uri },
     { ngx_string("algorithms"), 1, 16, ngx_http_deskgate_issuer_algorithms },
     { ngx_string("leeway"), 1, 1, ngx_http_deskgate_issuer_leeway },
     { ngx_string("max_age"), 1, 1, ngx_http_deskgate_issuer_max_age },
@@ -291,6 +385,9 @@ static const ngx_http_deskgate_line_t  ngx_http_deskgate_issuer_lines[] = {
     { ngx_string("subject"), 1, 1, ngx_http_deskgate_issuer_subject },
     { ngx_string("groups"), 1, 1, ngx_http_deskgate_issuer_groups },
     { ngx_string("tag"), 2, 2, ngx_http_deskgate_issuer_tag },
+    { ngx_string("source_identity"), 1, 1,
+      ngx_http_deskgate_issuer_source_identity },
+    { ngx_string("dcv_user"), 1, 2, ngx_http_deskgate_issuer_dcv_user },
     { ngx_string("accept"), 1, 1, ngx_http_deskgate_issuer_accept },
     { ngx_null_string, 0, 0, NULL }
 };
@@ -308,6 +405,8 @@ ngx_http_deskgate_conf_issuer(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     if (issuer == NULL) {
         return NGX_CONF_ERROR;
     }
+
+    issuer->index = mcf->issuers.nelts - 1;
 
     if (ngx_array_init(&issuer->audiences, cf->pool, 2, sizeof(dg_span_t))
         != NGX_OK
@@ -351,10 +450,10 @@ ngx_http_deskgate_issuer_finish(ngx_conf_t *cf,
         return NGX_CONF_ERROR;
     }
 
-    if (issuer->jwks == NULL) {
+    if (issuer->jwks == NULL && issuer->jwks_uri.len == 0) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "issuer \"%V\" has no keys: add \"jwks FILE;\"",
-                           &issuer->name);
+                           "issuer \"%V\" has no keys: add \"jwks FILE;\" or "
+                           "\"jwks_uri URI;\"", &issuer->name);
         return NGX_CONF_ERROR;
     }
 

@@ -240,6 +240,8 @@ ngx_http_deskgate_fetch_done(ngx_http_request_t *sr, void *data, ngx_int_t rc)
         fetch->done = 1;
         fetch->status = rc >= NGX_HTTP_SPECIAL_RESPONSE
                         ? (ngx_uint_t) rc : sr->headers_out.status;
+        fetch->encoded = sr->headers_out.content_encoding
+                         && sr->headers_out.content_encoding->value.len;
 
         /* at once: the call that waits may have ended without its client */
         fetch->result = fetch->fetched(fetch->main->request, fetch);

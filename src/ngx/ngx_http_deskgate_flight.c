@@ -46,7 +46,8 @@ static const char *ngx_http_deskgate_flight_read(ngx_http_request_t *r,
     ngx_http_deskgate_flight_t *flight);
 static ngx_int_t ngx_http_deskgate_flight_keep(
     ngx_http_deskgate_flight_t *flight);
-static int64_t ngx_http_deskgate_flight_soft(int64_t now, int64_t life);
+static int64_t ngx_http_deskgate_flight_soft(
+    const ngx_http_deskgate_flight_t *flight, int64_t now);
 static ngx_int_t ngx_http_deskgate_flight_failed(ngx_http_request_t *r,
     ngx_http_deskgate_flight_t *flight, const char *reason);
 static ngx_int_t ngx_http_deskgate_flight_end(
@@ -527,6 +528,10 @@ ngx_http_deskgate_flight_read(ngx_http_request_t *r,
         return "its answer is too large";
     }
 
+    if (fetch->encoded) {
+        return "its answer is compressed";
+    }
+
     if (fetch->status >= NGX_HTTP_OK
         && fetch->status < NGX_HTTP_SPECIAL_RESPONSE && !fetch->whole)
     {
@@ -550,7 +555,7 @@ ngx_http_deskgate_flight_keep(ngx_http_deskgate_flight_t *flight)
     ngx_http_deskgate_zone_lock();
     err = dg_cache_fill(ngx_http_deskgate_cache(), &flight->key,
                         flight->lease, flight->fetched, now,
-                        ngx_http_deskgate_flight_soft(now, flight->life),
+                        ngx_http_deskgate_flight_soft(flight, now),
                         now + flight->life);
     ngx_http_deskgate_zone_unlock();
 
@@ -602,14 +607,21 @@ ngx_http_deskgate_flight_keep(ngx_http_deskgate_flight_t *flight)
 /* Not all gateways at once, and not all values at once. */
 
 static int64_t
-ngx_http_deskgate_flight_soft(int64_t now, int64_t life)
+ngx_http_deskgate_flight_soft(const ngx_http_deskgate_flight_t *flight,
+    int64_t now)
 {
-    int64_t  percent;
+    int64_t  percent, soft;
 
     percent = NGX_HTTP_DESKGATE_FLIGHT_REFRESH
               - ngx_random() % (NGX_HTTP_DESKGATE_FLIGHT_JITTER + 1);
+    soft = flight->life / 100 * percent;
 
-    return now + life / 100 * percent;
+    if (flight->refresh) {
+        percent = 100 - ngx_random() % (NGX_HTTP_DESKGATE_FLIGHT_JITTER + 1);
+        soft = ngx_min(flight->refresh * percent / 100, flight->life);
+    }
+
+    return now + soft;
 }
 
 
@@ -624,7 +636,7 @@ ngx_http_deskgate_flight_failed(ngx_http_request_t *r,
 
     dg_count(ngx_http_deskgate_counters(), DG_COUNT_FETCH_FAILED, 1);
 
-    retry = flight->retry;
+    retry = flight->retry ? flight->retry : flight->pause;
 
     if (retry == 0) {
         retry = dg_cache_backoff(flight->failures + 1,

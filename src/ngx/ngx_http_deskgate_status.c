@@ -4,7 +4,7 @@
  * The status page (JSON) and the readiness answer.  No secret is on either.
  */
 
-#include "ngx_http_deskgate.h"
+#include "ngx_http_deskgate_bearer.h"
 
 #define NGX_HTTP_DESKGATE_STATUS_SIZE  (512 * 1024)
 #define NGX_HTTP_DESKGATE_STATUS_KEYS  (256 * 1024)  /* bytes for keys */
@@ -20,6 +20,7 @@ static void ngx_http_deskgate_status_service(dg_writer_t *w, unsigned row,
     dg_span_t name);
 static void ngx_http_deskgate_status_counts(dg_writer_t *w);
 static void ngx_http_deskgate_status_brokers(dg_writer_t *w);
+static void ngx_http_deskgate_status_issuers(dg_writer_t *w);
 static void ngx_http_deskgate_status_cached(dg_writer_t *w, const char *name,
     const dg_cache_key_t *key);
 static void ngx_http_deskgate_status_credentials(dg_writer_t *w);
@@ -142,6 +143,7 @@ ngx_http_deskgate_status_handler(ngx_http_request_t *r)
     ngx_http_deskgate_status_services(&w);
     ngx_http_deskgate_status_counts(&w);
     ngx_http_deskgate_status_credentials(&w);
+    ngx_http_deskgate_status_issuers(&w);
     ngx_http_deskgate_status_brokers(&w);
     ngx_http_deskgate_status_trail(&w);
     ngx_http_deskgate_status_zone(&w);
@@ -311,6 +313,39 @@ ngx_http_deskgate_status_credentials(dg_writer_t *w)
             ngx_http_deskgate_status_cached(w, "credentials", &key);
         }
 
+        dg_write_char(w, '}');
+    }
+
+    dg_write_char(w, ']');
+}
+
+
+/* Those whose keys are fetched; files tell of the others. */
+
+static void
+ngx_http_deskgate_status_issuers(dg_writer_t *w)
+{
+    ngx_uint_t                      i;
+    dg_cache_key_t                  key;
+    ngx_http_deskgate_issuer_t    **issuer;
+    ngx_http_deskgate_main_conf_t  *mcf;
+
+    mcf = ngx_http_deskgate_worker.mcf;
+    issuer = mcf->issuers.elts;
+
+    ngx_http_deskgate_status_open(w, "issuers", '[');
+
+    for (i = 0; i < mcf->issuers.nelts; i++) {
+        if (issuer[i]->jwks_uri.len == 0
+            || ngx_http_deskgate_jwks_key(issuer[i], 0, &key) != NGX_OK)
+        {
+            continue;
+        }
+
+        ngx_http_deskgate_status_open(w, NULL, '{');
+        ngx_http_deskgate_status_text(w, "name",
+                                  ngx_http_deskgate_span(&issuer[i]->name));
+        ngx_http_deskgate_status_cached(w, "keys", &key);
         dg_write_char(w, '}');
     }
 

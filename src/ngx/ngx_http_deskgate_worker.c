@@ -4,7 +4,7 @@
  * What a worker has of its own, and what it does now and then.
  */
 
-#include "ngx_http_deskgate.h"
+#include "ngx_http_deskgate_bearer.h"
 
 #define NGX_HTTP_DESKGATE_HOUSEKEEPING  5000  /* ms */
 #define NGX_HTTP_DESKGATE_BLOCKS        32    /* kept for the next calls */
@@ -63,6 +63,12 @@ ngx_http_deskgate_init_process(ngx_cycle_t *cycle)
         if (worker->sessions == NULL) {
             return NGX_ERROR;
         }
+    }
+
+    worker->key_sets = ngx_pcalloc(cycle->pool, mcf->issuers.nelts
+                                       * sizeof(ngx_http_deskgate_key_set_t));
+    if (worker->key_sets == NULL) {
+        return NGX_ERROR;
     }
 
     ngx_http_deskgate_housekeeping_dummy.fd = (ngx_socket_t) -1;
@@ -149,6 +155,7 @@ ngx_http_deskgate_exit_process(ngx_cycle_t *cycle)
 
     ngx_http_deskgate_trail_exit_worker(cycle);
     ngx_http_deskgate_reread_exit_worker();
+    ngx_http_deskgate_jwks_exit_worker();
 
     dg_vend_cache_destroy(worker->sessions);
     dg_token_cache_destroy(worker->tokens);

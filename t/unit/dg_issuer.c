@@ -591,6 +591,81 @@ tags(void)
 }
 
 
+static void
+dcv_users(void)
+{
+    char  text[1024], value[300] = { 0 };
+
+    claims(DG_ALLOWED, GOOD ",\"user\":\"Bob\"", "no template");
+    is_int(caller.dcv_user.len, 0, "no name");
+
+    issuer.dcv_user = DG_SPAN("CORP\\${o.user}");
+    claims(DG_ALLOWED, GOOD ",\"o\":{\"user\":\"Bob\"}", "a name");
+    is_span(caller.dcv_user, DG_SPAN("CORP\\Bob"), "with its domain");
+    claims(DG_ALLOWED, GOOD, "no claim");
+    is_int(caller.dcv_user.len, 0, "no name without the claim");
+    claims(DG_REFUSE_TOKEN_CLAIM, GOOD ",\"o\":{\"user\":\"A\\\\b\"}",
+           "a backslash in the claim");
+    claims(DG_REFUSE_TOKEN_CLAIM, GOOD ",\"o\":{\"user\":\"a\\u0000b\"}",
+           "a control character in it");
+    claims(DG_REFUSE_TOKEN_CLAIM, GOOD ",\"o\":{\"user\":\"\"}", "empty");
+    claims(DG_REFUSE_TOKEN_CLAIM, GOOD ",\"o\":{\"user\":[\"a\",\"b\"]}",
+           "two names");
+
+    memset(value, 'v', DG_ISSUER_DCV_USER_MAX - 5);
+    snprintf(text, sizeof(text), GOOD ",\"o\":{\"user\":\"%s\"}", value);
+    claims(DG_ALLOWED, text, "256 bytes");
+    is_int(caller.dcv_user.len, DG_ISSUER_DCV_USER_MAX, "all of them");
+    value[DG_ISSUER_DCV_USER_MAX - 5] = 'v';
+    snprintf(text, sizeof(text), GOOD ",\"o\":{\"user\":\"%s\"}", value);
+    claims(DG_REFUSE_TOKEN_CLAIM, text, "257 bytes");
+
+    issuer.dcv_user_fold = true;
+    claims(DG_ALLOWED, GOOD ",\"o\":{\"user\":\"BoB9\"}", "folded");
+    is_span(caller.dcv_user, DG_SPAN("corp\\bob9"), "in small letters");
+
+    issuer.dcv_user = DG_SPAN("${user}");
+    claims(DG_ALLOWED, GOOD ",\"user\":\"LAB\\\\Bob\"",
+           "a claim that is the whole name");
+    is_span(caller.dcv_user, DG_SPAN("lab\\bob"), "may have its domain");
+
+    issuer.dcv_user = DG_SPAN("alice");
+    config_refused(DG_ERR_INVALID, "a name that everybody has");
+    issuer.dcv_user = DG_SPAN("CORP\\${user");
+    config_refused(DG_ERR_INVALID, "an open brace");
+    issuer.dcv_user = DG_SPAN("${}");
+    config_refused(DG_ERR_INVALID, "no claim in the braces");
+    issuer.dcv_user = DG_SPAN("CORP\n${user}");
+    config_refused(DG_ERR_INVALID, "a line end");
+}
+
+
+static void
+factors(void)
+{
+    claims(DG_ALLOWED, GOOD, "no amr");
+    is_int(caller.mfa, DG_MFA_NOT_KNOWN, "not known");
+    claims(DG_ALLOWED, GOOD ",\"amr\":[\"pwd\",\"mfa\"]", "amr with mfa");
+    is_int(caller.mfa, DG_MFA_PRESENT, "present");
+    claims(DG_ALLOWED, GOOD ",\"amr\":[\"pwd\",\"MFA\",1]", "without");
+    is_int(caller.mfa, DG_MFA_ABSENT, "absent");
+    claims(DG_ALLOWED, GOOD ",\"amr\":\"mfa\"", "amr as one text");
+    is_int(caller.mfa, DG_MFA_PRESENT, "present");
+    claims(DG_ALLOWED, GOOD ",\"amr\":{\"mfa\":true}", "an object");
+    is_int(caller.mfa, DG_MFA_ABSENT, "says nothing");
+
+    issuer.source_identity_claim = DG_SPAN("who");
+    claims(DG_ALLOWED, GOOD ",\"who\":\"carol\"", "a source identity");
+    is_span(caller.source_identity, DG_SPAN("carol"), "is taken");
+    claims(DG_ALLOWED, GOOD, "none");
+    is_int(caller.source_identity.len, 0, "is none");
+    claims(DG_REFUSE_TOKEN_CLAIM, GOOD ",\"who\":7", "a number");
+    claims(DG_REFUSE_TOKEN_CLAIM, GOOD ",\"who\":[\"a\"]", "a list");
+    claims(DG_REFUSE_TOKEN_CLAIM, GOOD ",\"who\":\"\"", "empty");
+    fresh_issuer();
+}
+
+
 static size_t
 rows(const char *name, const char *value)
 {
@@ -699,6 +774,8 @@ main(void)
     subjects();
     groups();
     tags();
+    dcv_users();
+    factors();
     flattened();
     no_memory();
 

@@ -29,6 +29,32 @@ every_byte(void)
 }
 
 
+static void
+names(void)
+{
+    dg_span_t  rest = DG_SPAN("CORP\\${a.b}@${c}!"), literal, name;
+
+    ok(dg_text_next_name(&rest, &literal, &name), "the first name");
+    is_span(literal, DG_SPAN("CORP\\"), "what stands before");
+    is_span(name, DG_SPAN("a.b"), "the name");
+    ok(dg_text_next_name(&rest, &literal, &name), "the second");
+    is_span(literal, DG_SPAN("@"), "what stands between");
+    is_span(name, DG_SPAN("c"), "its name");
+    ok(dg_text_next_name(&rest, &literal, &name), "no third");
+    is_span(literal, DG_SPAN("!"), "what stands behind");
+    ok(name.data == NULL && rest.len == 0, "and the end");
+
+    rest = DG_SPAN("a${b");
+    ok(!dg_text_next_name(&rest, &literal, &name), "an open brace");
+    rest = DG_SPAN("a$");
+    ok(dg_text_next_name(&rest, &literal, &name) && name.data == NULL,
+       "a lone dollar sign");
+    rest = DG_SPAN("${}");
+    ok(dg_text_next_name(&rest, &literal, &name) && name.data != NULL
+       && name.len == 0, "an empty name");
+}
+
+
 int
 main(void)
 {
@@ -43,6 +69,8 @@ main(void)
     ok(dg_text_has_length(DG_SPAN("ab"), 2, 2), "just so long");
     ok(!dg_text_has_length(DG_SPAN("ab"), 3, 9), "too short");
     ok(!dg_text_has_length(DG_SPAN("ab"), 0, 1), "too long");
+
+    names();
 
     return done_testing();
 }

@@ -1,0 +1,34 @@
+/*
+ * Copyright (C) the deskgate authors
+ *
+ * What it takes to know the bearer of a token: the keys of its issuer.
+ */
+
+#ifndef NGX_HTTP_DESKGATE_BEARER_H
+#define NGX_HTTP_DESKGATE_BEARER_H
+
+#include "ngx_http_deskgate.h"
+
+
+/* A worker's view of a key set that was fetched */
+struct ngx_http_deskgate_key_set_s {
+    dg_jwks_t                      *keys;        /* NULL: none yet */
+    uint64_t                        version;
+    uint8_t                         hash[DG_SHA256_SIZE];
+};
+
+
+/* jwks: the keys of issuers */
+dg_err_t ngx_http_deskgate_jwks_load(dg_span_t text, dg_jwks_t **set,
+    dg_diag_t *diag);
+ngx_int_t ngx_http_deskgate_jwks_key(
+    const ngx_http_deskgate_issuer_t *issuer, ngx_uint_t again,
+    dg_cache_key_t *key);
+const dg_jwks_t *ngx_http_deskgate_jwks_now(
+    const ngx_http_deskgate_issuer_t *issuer);
+ngx_int_t ngx_http_deskgate_jwks_fetch(ngx_http_request_t *r,
+    ngx_http_deskgate_ctx_t *ctx, ngx_http_deskgate_issuer_t *issuer,
+    ngx_uint_t again, const dg_jwks_t **keys);
+void ngx_http_deskgate_jwks_exit_worker(void);
+
+#endif /* NGX_HTTP_DESKGATE_BEARER_H */
