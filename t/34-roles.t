@@ -34,6 +34,10 @@ foreach my $name (qw/corp lab/) {
 $t->write_file('session.json', qq({ "Version" : "2012-10-17",\n)
     . qq( "Statement" : [ ] }\n));
 
+$t->write_file('team.json', '{"Version":"2012-10-17","Statement":[{'
+    . '"Effect":"Allow","Action":"*","Resource":"*","Condition":{'
+    . '"StringEquals":{"aws:ResourceTag/team":"${claim:team}"}}}]}');
+
 my $issuers = join '', map { "
     deskgate_issuer $_ {
         issuer      $URL/$_;
@@ -55,7 +59,8 @@ my @blocks = (
                         source_identity external_id=ext-1 duration=1h
                         policy=%%TESTDIR%%/session.json;
         rule    teams   issuer=corp claim=kind:team
-                        role=$ROLE/desk/team-\${team} session=mail;
+                        role=$ROLE/desk/team-\${team} session=mail
+                        policy=%%TESTDIR%%/team.json;
         rule    lab     issuer=lab role=$ROLE/lab by_web_identity;
         rule    robots  keys caller=arn:aws:iam::*:user/alice
                         role=$ROLE/robots;
@@ -201,6 +206,8 @@ is(bearer(rules => token(kind => 'team', team => 'blue',
     mail => 'ada@example.com'))->{status}, 200, 'a claim in the role');
 is(signer(), who("$ROLE/desk/team-blue", 'ada@example.com'),
     'the role and session that the claims say');
+like(($sts->forms)[-1]{Policy}, qr{"aws:ResourceTag/team":"blue"},
+    'and the session policy');
 
 foreach my $team ('a/b', '../admins', '*', '${team}', undef, 'x' x 65) {
     my $named = defined $team ? "\"$team\"" : 'none';

@@ -4,15 +4,21 @@
 
 #include "dg_role.h"
 
+#include "dg_json.h"
 #include "dg_policy.h"
 #include "dg_session_name.h"
 #include "dg_text.h"
 
 #define ROLE_CHARACTERS  "_+=,.@-"
+#define POLICY_CLAIM     "${claim:"
 #define ACCOUNT_DIGITS   12
 
 /* issuer or account, user name, and what stands between */
 #define SESSION_TEXT     1024
+
+/* bytes that one may become */
+#define IAM_ESCAPED      4      /* "${*}" */
+#define JSON_ESCAPED     6      /* a \u escape */
 
 
 /* The role's name and path, behind "arn:PARTITION:iam::ACCOUNT:role/". */
@@ -96,6 +102,25 @@ read_claim(dg_span_t s, size_t from, dg_span_t *name, size_t *end)
 }
 
 
+/* Where a claim begins in a session policy, or the length. */
+
+static size_t
+find_policy_claim(dg_span_t policy, size_t from)
+{
+    dg_span_t  rest;
+
+    for (size_t i = from; i < policy.len; i++) {
+        rest = dg_span_slice(policy, i, policy.len);
+
+        if (dg_span_starts_with(rest, DG_SPAN(POLICY_CLAIM))) {
+            return i;
+        }
+    }
+
+    return policy.len;
+}
+
+
 static dg_err_t
 check_template(const dg_role_rule_t *rule, dg_diag_t *diag)
 {
@@ -157,6 +182,13 @@ dg_role_check(const dg_role_rule_t *rule, dg_diag_t *diag)
                        "have no groups, claims or tokens: use caller=ARN");
     }
 
+    if (rule->keys
+        && find_policy_claim(rule->policy, 0) < rule->policy.len)
+    {
+        return dg_diag(diag, DG_ERR_INVALID, 0, 0, "callers of key files "
+                       "have no claims for a session policy");
+    }
+
     if (rule->web_identity && (rule->external_id.len || rule->source_identity
                                || rule->tags))
     {
@@ -166,6 +198,44 @@ dg_role_check(const dg_role_rule_t *rule, dg_diag_t *diag)
     }
 
     return check_template(rule, diag);
+}
+
+
+/* A character that IAM or JSON would read otherwise is written as itself. */
+
+static bool
+write_literal(dg_writer_t *w, dg_span_t value, dg_arena_t *arena)
+{
+    size_t       size = IAM_ESCAPED * value.len;
+    dg_writer_t  iam = dg_writer(dg_arena_alloc(arena, size), size);
+    dg_writer_t  json;
+
+    size = JSON_ESCAPED * size + 2;
+    json = dg_writer(dg_arena_alloc(arena, size), size);
+
+    if (iam.data == NULL || json.data == NULL) {
+        return false;
+    }
+
+    for (size_t i = 0; i < value.len; i++) {
+        char  c = (char) value.data[i];
+
+        if (c == '*' || c == '?' || c == '$') {
+            dg_write_cstr(&iam, "${");
+            dg_write_char(&iam, c);
+            dg_write_char(&iam, '}');
+
+        } else {
+            dg_write_char(&iam, c);
+        }
+    }
+
+    dg_json_write_string(&json, dg_written(&iam));
+
+    /* the quotes are the policy's own */
+    dg_write_span(w, dg_span_slice(dg_written(&json), 1, json.len - 1));
+
+    return true;
 }
 
 
@@ -322,6 +392,53 @@ expand_role(const dg_role_rule_t *rule, const dg_caller_t *caller,
 }
 
 
+static dg_err_t
+expand_policy(const dg_role_rule_t *rule, const dg_caller_t *caller,
+    dg_arena_t *arena, dg_span_t *policy)
+{
+    size_t       at = find_policy_claim(rule->policy, 0), end = 0;
+    size_t       close;
+    dg_span_t    name, value;
+    dg_writer_t  w;
+
+    if (at == rule->policy.len) {
+        return DG_OK;
+    }
+
+    w = dg_writer(dg_arena_alloc(arena, DG_STS_POLICY_MAX), DG_STS_POLICY_MAX);
+    if (w.data == NULL) {
+        return DG_ERR_MEMORY;
+    }
+
+    while (at < rule->policy.len) {
+        name = dg_span_slice(rule->policy, at + sizeof(POLICY_CLAIM) - 1,
+                             rule->policy.len);
+        close = dg_span_find(name, '}');
+        name = dg_span_slice(name, 0, close);
+
+        dg_write_span(&w, dg_span_slice(rule->policy, end, at));
+        end = at + sizeof(POLICY_CLAIM) - 1 + close + 1;
+
+        if (!claim_value(caller, name, &value)
+            || value.len > DG_STS_POLICY_MAX)
+        {
+            return DG_ERR_INVALID;
+        }
+
+        if (!write_literal(&w, value, arena)) {
+            return DG_ERR_MEMORY;
+        }
+
+        at = find_policy_claim(rule->policy, end);
+    }
+
+    dg_write_span(&w, dg_span_slice(rule->policy, end, rule->policy.len));
+    *policy = dg_written(&w);
+
+    return w.overflow ? DG_ERR_INVALID : DG_OK;
+}
+
+
 /*
  * One text for each caller, however names are chosen: no issuer's name has a
  * plus sign, nor is it empty.
@@ -413,6 +530,14 @@ dg_role_request(const dg_role_rule_t *rule, const dg_caller_t *caller,
               "characters that a role's name cannot have";
 
     err = expand_role(rule, caller, arena, &request->role_arn);
+    if (err != DG_OK) {
+        return err;
+    }
+
+    *reason = "a claim that the session policy needs is absent, has several "
+              "values or is too long";
+
+    err = expand_policy(rule, caller, arena, &request->policy);
     if (err != DG_OK) {
         return err;
     }

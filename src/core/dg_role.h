@@ -41,7 +41,8 @@ typedef struct {
     bool                   tags;          /* the caller's, as session tags */
     bool                   transitive;
     dg_span_t              external_id;
-    dg_span_t              policy;        /* session policy, JSON */
+    dg_span_t              policy;        /* session policy, JSON, perhaps
+                                             with ${claim:NAME} in strings */
     int64_t                duration;      /* seconds; 0: STS's default */
 } dg_role_rule_t;
 
@@ -62,10 +63,12 @@ size_t dg_role_choose(const dg_role_rule_t *rules, size_t count,
 
 /*
  * The request to STS that the rule makes of a caller, in the arena; `token`
- * is the caller's own, for a web identity rule.
+ * is the caller's own, for a web identity rule.  What a claim puts into the
+ * session policy stands there for itself: '*', '?' and '$' are written as
+ * IAM writes them when they are meant ("${*}").
  *
- * DG_ERR_INVALID with *reason: a claim that the role or the session's name
- * needs is absent, has several values or other characters than a role's name
+ * DG_ERR_INVALID with *reason: a claim that the role, the policy or the
+ * session's name needs is absent, has several values or other characters than a role's name
  * may have, or the request does not fit.  DG_ERR_MEMORY, DG_ERR_CRYPTO.
  */
 DG_MUST_USE dg_err_t dg_role_request(const dg_role_rule_t *rule,

@@ -183,6 +183,39 @@ unfit_claims(void)
 
 
 static void
+policies(void)
+{
+    static const dg_attribute_t  odd = {
+        DG_SPAN("odd"), DG_SPAN("a\"b\\c*d?e${aws:x}\n")
+    };
+    dg_caller_t       caller = ada;
+    dg_role_rule_t    rule = {
+        .issuer = DG_SPAN("corp"), .role = DG_SPAN(ROLE "r")
+    };
+    dg_sts_request_t  request;
+
+    rule.policy = DG_SPAN("{\"a\":\"${claim:dept}-${aws:x}-${claim:dept}\"}");
+    is_int(request_of(&rule, &ada, &request), DG_OK, "claims in a policy");
+    is_text(request.policy, "{\"a\":\"eng-${aws:x}-eng\"}",
+            "are put in, IAM's variables are left");
+
+    caller.claims = &odd;
+    caller.claim_count = 1;
+    rule.policy = DG_SPAN("{\"a\":\"x${claim:odd}y\"}");
+    is_int(request_of(&rule, &caller, &request), DG_OK, "an odd claim");
+    is_text(request.policy, "{\"a\":\"xa\\\"b\\\\c${*}d${?}e${$}{aws:x}"
+            "\\ny\"}", "stands for itself");
+
+    rule.policy = DG_SPAN("{\"a\":\"${claim:list}\"}");
+    is_int(request_of(&rule, &ada, &request), DG_ERR_INVALID,
+           "a claim of two values");
+    rule.policy = DG_SPAN("{\"a\":\"${claim:absent}\"}");
+    is_int(request_of(&rule, &ada, &request), DG_ERR_INVALID,
+           "a claim that is not there");
+}
+
+
+static void
 configured(void)
 {
     static const struct {
@@ -254,6 +287,7 @@ main(void)
     chosen();
     requests();
     unfit_claims();
+    policies();
     configured();
     combined();
 
