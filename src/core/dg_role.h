@@ -68,8 +68,8 @@ size_t dg_role_choose(const dg_role_rule_t *rules, size_t count,
  * IAM writes them when they are meant ("${*}").
  *
  * DG_ERR_INVALID with *reason: a claim that the role, the policy or the
- * session's name needs is absent, has several values or other characters than a role's name
- * may have, or the request does not fit.  DG_ERR_MEMORY, DG_ERR_CRYPTO.
+ * session's name needs is absent, has several values or is unfit, or the
+ * request does not fit.  DG_ERR_MEMORY, DG_ERR_CRYPTO.
  */
 DG_MUST_USE dg_err_t dg_role_request(const dg_role_rule_t *rule,
     const dg_caller_t *caller, dg_span_t token, dg_crypto_t *crypto,
