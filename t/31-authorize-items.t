@@ -192,6 +192,19 @@ foreach my $statement (@three) {
         'not with deskgate_policy_strict off');
 }
 
+foreach my $statement (@three) {
+    my $shadow = "deskgate_policy_shadow next $dir/bad.json;";
+
+    ok(!mistakes($statement, $shadow, allow_all())->[0],
+        'a policy that is only tried is read as strictly');
+
+    my ($fine, $text) = @{mistakes($statement,
+        "deskgate_policy_strict off; $shadow", allow_all())};
+
+    is($fine, 1, 'and with deskgate_policy_strict off as leniently');
+    like($text, qr/\[warn\].*bad\.json:\d+:\d+: /, 'with a warning');
+}
+
 like(mistakes($three[0], 'deskgate_policy_strict off;')->[1],
     qr/\[warn\].*unknown action.*did you mean "workspaces:DescribeWorkspaces"/,
     'which warns');
@@ -345,12 +358,15 @@ sub unreadable {
 
 # [is it accepted, what is said]
 sub mistakes {
-    my ($statement, $http) = @_;
+    my ($statement, $http, $real) = @_;
 
     $t->write_file('bad.json', Deskgate::Gateway::policy_text($statement));
+    $t->write_file('real.json', Deskgate::Gateway::policy_text($real))
+        if $real;
 
+    my $file = $real ? 'real' : 'bad';
     my ($fine, $text) = $t->check_config(Deskgate::Gateway::text(
-        http => $http, policy => 'deskgate_policy %%TESTDIR%%/bad.json;'));
+        http => $http, policy => "deskgate_policy %%TESTDIR%%/$file.json;"));
 
     return [$fine, $text];
 }

