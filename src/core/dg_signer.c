@@ -157,6 +157,13 @@ dg_signer_not_before(const dg_signer_t *signer)
 }
 
 
+bool
+dg_signer_same_key(const dg_signer_t *a, const dg_signer_t *b)
+{
+    return EVP_PKEY_eq(a->pkey, b->pkey) == 1;
+}
+
+
 const dg_signer_t *
 dg_signer_choose(const dg_signer_t *const *signers, size_t count, int64_t now)
 {

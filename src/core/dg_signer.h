@@ -48,6 +48,9 @@ unsigned dg_signer_algorithm(const dg_signer_t *signer);
 dg_span_t dg_signer_kid(const dg_signer_t *signer);
 int64_t dg_signer_not_before(const dg_signer_t *signer);
 
+/* Whether both are one key, whatever they are called. */
+bool dg_signer_same_key(const dg_signer_t *a, const dg_signer_t *b);
+
 /*
  * The one that signs at `now`: that with the latest not-before that has come,
  * the first of several.  NULL when none may sign yet.

@@ -181,6 +181,7 @@ typedef struct {
     ngx_msec_t                      jwks_keep;
     ngx_msec_t                      jwks_again;  /* for an unknown key */
     ngx_uint_t                      index;       /* in the main conf */
+    dg_jwks_t                      *own;         /* of an authority of ours */
     ngx_array_t                     audiences;   /* of dg_span_t */
     ngx_array_t                     client_ids;
     ngx_array_t                     parties;
@@ -213,9 +214,13 @@ struct ngx_http_deskgate_credentials_s {
     ngx_array_t                     rules;       /* of dg_role_rule_t */
 };
 
+typedef struct ngx_http_deskgate_authority_s  ngx_http_deskgate_authority_t;
+
 typedef struct {
     ngx_str_t                       name;
     ngx_str_t                       token;       /* internal location */
+    ngx_http_deskgate_authority_t  *authority;   /* we make them instead */
+    ngx_str_t                       scope;       /* of those */
     ngx_str_t                       client_id;
     ngx_str_t                       basic;       /* Authorization value */
     ngx_str_t                       secret_path;
@@ -243,7 +248,7 @@ typedef struct {
 } ngx_http_deskgate_vended_t;
 
 /* The gateway as an issuer of tokens */
-typedef struct {
+struct ngx_http_deskgate_authority_s {
     ngx_str_t                       name;
     ngx_str_t                       issuer;
     ngx_str_t                       audience;
@@ -253,7 +258,11 @@ typedef struct {
     time_t                          lifetime;
     ngx_str_t                       jwks;        /* what is published */
     ngx_str_t                       metadata;
-} ngx_http_deskgate_authority_t;
+    ngx_uint_t                      family;      /* for whom: never both */
+};
+
+#define NGX_HTTP_DESKGATE_FOR_CALLERS   1
+#define NGX_HTTP_DESKGATE_FOR_BROKERS   2
 
 typedef struct ngx_http_deskgate_asked_s  ngx_http_deskgate_asked_t;
 
@@ -821,6 +830,8 @@ ngx_int_t ngx_http_deskgate_provide_instance(ngx_http_request_t *r,
 ngx_int_t ngx_http_deskgate_broker_token(ngx_http_request_t *r,
     ngx_http_deskgate_ctx_t *ctx);
 void ngx_http_deskgate_broker_refused(ngx_http_deskgate_ctx_t *ctx);
+ngx_int_t ngx_http_deskgate_made_token(ngx_http_request_t *r,
+    ngx_http_deskgate_ctx_t *ctx);
 
 /* guard */
 void ngx_http_deskgate_guard(ngx_http_request_t *r);

@@ -28,7 +28,10 @@ static const ngx_http_deskgate_source_t  ngx_http_deskgate_broker_source = {
 };
 
 
-/* NGX_OK: ctx->injected is the Authorization header. */
+/*
+ * NGX_OK: ctx->injected is the Authorization header.  Called again when the
+ * broker answered 401: then another.
+ */
 
 ngx_int_t
 ngx_http_deskgate_broker_token(ngx_http_request_t *r,
@@ -38,6 +41,10 @@ ngx_http_deskgate_broker_token(ngx_http_request_t *r,
     ngx_http_deskgate_broker_t  *broker;
 
     broker = ctx->lcf->broker;
+
+    if (broker->authority) {
+        return ngx_http_deskgate_made_token(r, ctx);
+    }
 
     if (ctx->token == NULL) {
         ctx->token = ngx_http_deskgate_flight_create(ctx,

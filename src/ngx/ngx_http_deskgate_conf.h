@@ -69,6 +69,13 @@ char *ngx_http_deskgate_conf_container(ngx_conf_t *cf, ngx_str_t *value,
 char *ngx_http_deskgate_conf_instance(ngx_conf_t *cf, ngx_str_t *value,
     ngx_uint_t count, void *object);
 
+/*
+ * The authority of that name, for callers or for brokers; NULL, and said why,
+ * when there is none or the other family has it or one of its keys.
+ */
+ngx_http_deskgate_authority_t *ngx_http_deskgate_authority_for(
+    ngx_conf_t *cf, ngx_str_t *name, ngx_uint_t family);
+
 /* What conf_finish() does, part by part, when all levels are merged. */
 ngx_int_t ngx_http_deskgate_finish_identity(ngx_conf_t *cf,
     ngx_http_deskgate_loc_conf_t *lcf);

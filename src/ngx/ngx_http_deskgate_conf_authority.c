@@ -17,6 +17,9 @@ static ngx_int_t ngx_http_deskgate_authority_documents(ngx_conf_t *cf,
     ngx_http_deskgate_authority_t *authority);
 static void ngx_http_deskgate_write_metadata(dg_writer_t *w,
     ngx_http_deskgate_authority_t *authority);
+static ngx_uint_t ngx_http_deskgate_authority_shares(
+    ngx_http_deskgate_authority_t *one,
+    ngx_http_deskgate_authority_t *other);
 static char *ngx_http_deskgate_grants(ngx_http_deskgate_loc_conf_t *lcf,
     dg_span_t names);
 
@@ -301,6 +304,74 @@ ngx_http_deskgate_write_metadata(dg_writer_t *w,
 }
 
 
+/*
+ * A broker's token in a caller's hands would open the broker past the
+ * gateway, and what a caller was given would do so if the broker knew its
+ * key.
+ */
+
+ngx_http_deskgate_authority_t *
+ngx_http_deskgate_authority_for(ngx_conf_t *cf, ngx_str_t *name,
+    ngx_uint_t family)
+{
+    ngx_uint_t                       i;
+    ngx_http_deskgate_authority_t   *authority, **other;
+    ngx_http_deskgate_main_conf_t   *mcf;
+
+    mcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_deskgate_module);
+    authority = ngx_http_deskgate_conf_find(&mcf->authorities, name);
+
+    if (authority == NULL) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "\"%V\" names no \"deskgate_authority\" that is "
+                           "defined above", name);
+        return NULL;
+    }
+
+    authority->family |= family;
+    other = mcf->authorities.elts;
+
+    for (i = 0; i < mcf->authorities.nelts; i++) {
+        if ((other[i]->family | family) == family
+            || !ngx_http_deskgate_authority_shares(authority, other[i]))
+        {
+            continue;
+        }
+
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "tokens for brokers and tokens for callers of "
+                           "\"%V\" would be signed with one key; give each "
+                           "a \"deskgate_authority\" with a key of its own",
+                           name);
+        return NULL;
+    }
+
+    return authority;
+}
+
+
+static ngx_uint_t
+ngx_http_deskgate_authority_shares(ngx_http_deskgate_authority_t *one,
+    ngx_http_deskgate_authority_t *other)
+{
+    ngx_uint_t    i, j;
+    dg_signer_t  **a, **b;
+
+    a = one->signers.elts;
+    b = other->signers.elts;
+
+    for (i = 0; i < one->signers.nelts; i++) {
+        for (j = 0; j < other->signers.nelts; j++) {
+            if (dg_signer_same_key(a[i], b[j])) {
+                return 1;
+            }
+        }
+    }
+
+    return 0;
+}
+
+
 static ngx_http_deskgate_authority_t *
 ngx_http_deskgate_authority_named(ngx_conf_t *cf)
 {
@@ -333,14 +404,15 @@ ngx_http_deskgate_conf_token(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
                "another page of deskgate's";
     }
 
-    lcf->authority = ngx_http_deskgate_authority_named(cf);
+    value = cf->args->elts;
 
+    lcf->authority = ngx_http_deskgate_authority_for(cf, &value[1],
+                                             NGX_HTTP_DESKGATE_FOR_CALLERS);
     if (lcf->authority == NULL) {
-        return "names no \"deskgate_authority\" that is defined above";
+        return NGX_CONF_ERROR;
     }
 
     lcf->grants = DG_GRANT_CLIENT_CREDENTIALS|DG_GRANT_TOKEN_EXCHANGE;
-    value = cf->args->elts;
 
     for (i = 2; i < cf->args->nelts; i++) {
         rest = ngx_http_deskgate_span(&value[i]);

@@ -9,6 +9,9 @@
 
 #define NGX_HTTP_DESKGATE_BASIC_SIZE   4096
 
+/* what the documents of DCV have in their example */
+#define NGX_HTTP_DESKGATE_BROKER_SCOPE  "dcv-session-manager/sm_scope"
+
 
 static char *ngx_http_deskgate_broker_finish(ngx_conf_t *cf,
     ngx_http_deskgate_broker_t *broker);
@@ -250,7 +253,40 @@ ngx_http_deskgate_broker_connect(ngx_conf_t *cf, ngx_str_t *value,
 }
 
 
+/* authority NAME [scope=SCOPE] */
+
+static char *
+ngx_http_deskgate_broker_authority(ngx_conf_t *cf, ngx_str_t *value,
+    ngx_uint_t count, void *object)
+{
+    ngx_http_deskgate_broker_t  *broker = object;
+
+    if (broker->authority) {
+        return "is duplicate";
+    }
+
+    ngx_str_set(&broker->scope, NGX_HTTP_DESKGATE_BROKER_SCOPE);
+
+    if (count == 2) {
+        if (value[1].len <= 6
+            || ngx_strncmp(value[1].data, "scope=", 6) != 0)
+        {
+            return "takes NAME and scope=SCOPE";
+        }
+
+        broker->scope.data = value[1].data + 6;
+        broker->scope.len = value[1].len - 6;
+    }
+
+    broker->authority = ngx_http_deskgate_authority_for(cf, &value[0],
+                                             NGX_HTTP_DESKGATE_FOR_BROKERS);
+
+    return broker->authority ? NGX_CONF_OK : NGX_CONF_ERROR;
+}
+
+
 static const ngx_http_deskgate_line_t  ngx_http_deskgate_broker_lines[] = {
+    { ngx_string("authority"), 1, 2, ngx_http_deskgate_broker_authority },
     { ngx_string("token"), 1, 1, ngx_http_deskgate_broker_token_line },
     { ngx_string("client_id"), 1, 1, ngx_http_deskgate_broker_client_id },
     { ngx_string("client_secret_file"), 1, 2,
@@ -299,10 +335,17 @@ ngx_http_deskgate_broker_finish(ngx_conf_t *cf,
         NULL
     };
 
+    if (broker->authority) {
+        return broker->token.len || broker->secret_path.len
+               ? "has tokens of an authority or of the broker, not both"
+               : NGX_CONF_OK;
+    }
+
     if (broker->token.len == 0 || broker->client_id.len == 0
         || broker->secret_path.len == 0)
     {
-        return "needs token, client_id and client_secret_file";
+        return "needs token, client_id and client_secret_file, or "
+               "authority";
     }
 
     if (broker->rereads) {

@@ -371,6 +371,51 @@ ngx_http_deskgate_issuer_jwks_uri(ngx_conf_t *cf, ngx_str_t *value,
 }
 
 
+/* Tokens of this gateway's own: no file, no fetch. */
+
+static char *
+ngx_http_deskgate_issuer_authority(ngx_conf_t *cf, ngx_str_t *value,
+    ngx_uint_t count, void *object)
+{
+    dg_diag_t                        diag;
+    ngx_pool_cleanup_t              *cln;
+    ngx_http_deskgate_issuer_t      *issuer = object;
+    ngx_http_deskgate_authority_t   *authority;
+
+    if (issuer->own) {
+        return "is duplicate";
+    }
+
+    authority = ngx_http_deskgate_authority_for(cf, &value[0],
+                                             NGX_HTTP_DESKGATE_FOR_CALLERS);
+    cln = ngx_pool_cleanup_add(cf->pool, 0);
+
+    if (authority == NULL || cln == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+    if (ngx_http_deskgate_jwks_parse(issuer, NULL,
+                                ngx_http_deskgate_span(&authority->jwks),
+                                &diag, (void **) &issuer->own)
+        != DG_OK)
+    {
+        return NGX_CONF_ERROR;
+    }
+
+    cln->handler = ngx_http_deskgate_jwks_release;
+    cln->data = issuer->own;
+
+    if (issuer->issuer.url.len == 0) {
+        issuer->issuer.url = ngx_http_deskgate_span(&authority->issuer);
+    }
+
+    return issuer->audiences.nelts
+           ? NGX_CONF_OK
+           : ngx_http_deskgate_issuer_audience(cf, &authority->audience, 1,
+                                               issuer);
+}
+
+
 static const ngx_http_deskgate_line_t  ngx_http_deskgate_issuer_lines[] = {
     { ngx_string("issuer"), 1, 1, ngx_http_deskgate_issuer_url },
     { ngx_string("audience"), 1, 64, ngx_http_deskgate_issuer_audience },
@@ -378,6 +423,7 @@ static const ngx_http_deskgate_line_t  ngx_http_deskgate_issuer_lines[] = {
     { ngx_string("authorized_party"), 1, 64, ngx_http_deskgate_issuer_party },
     { ngx_string("jwks"), 1, 1, ngx_http_deskgate_issuer_jwks },
     { ngx_string("jwks_uri"), 1, 4, ngx_http_deskgate_issuer_jwks_uri },
+    { ngx_string("authority"), 1, 1, ngx_http_deskgate_issuer_authority },
     { ngx_string("algorithms"), 1, 16, ngx_http_deskgate_issuer_algorithms },
     { ngx_string("leeway"), 1, 1, ngx_http_deskgate_issuer_leeway },
     { ngx_string("max_age"), 1, 1, ngx_http_deskgate_issuer_max_age },
@@ -450,7 +496,13 @@ ngx_http_deskgate_issuer_finish(ngx_conf_t *cf,
         return NGX_CONF_ERROR;
     }
 
-    if (issuer->jwks == NULL && issuer->jwks_uri.len == 0) {
+    if (issuer->own && (issuer->jwks || issuer->jwks_uri.len)) {
+        return "has keys of an authority and others, not both";
+    }
+
+    if (issuer->jwks == NULL && issuer->jwks_uri.len == 0
+        && issuer->own == NULL)
+    {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                            "issuer \"%V\" has no keys: add \"jwks FILE;\" or "
                            "\"jwks_uri URI;\"", &issuer->name);

@@ -95,6 +95,10 @@ ngx_http_deskgate_jwks_key(const ngx_http_deskgate_issuer_t *issuer,
 const dg_jwks_t *
 ngx_http_deskgate_jwks_now(const ngx_http_deskgate_issuer_t *issuer)
 {
+    if (issuer->own) {
+        return issuer->own;
+    }
+
     return issuer->jwks ? ngx_http_deskgate_reread_now(issuer->jwks)->data
                         : NULL;
 }
