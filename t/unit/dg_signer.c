@@ -178,6 +178,8 @@ choosing(void)
     dg_jwks_t          *set = set_of(both, 2);
 
     ok(dg_signer_choose(both, 2, NOW - 1) == a, "before its time");
+    ok(!dg_signer_same_key(a, b), "two keys are not one");
+    ok(dg_signer_same_key(a, a), "one is");
     ok(dg_signer_choose(both, 2, NOW) == b, "from its second on");
     ok(dg_signer_choose(both + 1, 1, NOW - 1) == NULL, "none yet");
     ok(dg_jwks_count(set) == 2, "both are published");
