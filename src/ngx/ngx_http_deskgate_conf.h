@@ -112,4 +112,59 @@ ngx_http_deskgate_offer_t *ngx_http_deskgate_conf_own(ngx_conf_t *cf,
 /* Appends each part of a list "a,b,c" as a span. */
 ngx_int_t ngx_http_deskgate_conf_parts(ngx_array_t *array, dg_span_t text);
 
+/* What the directives do. */
+char *ngx_http_deskgate_conf_zone(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+char *ngx_http_deskgate_conf_issuer(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+char *ngx_http_deskgate_conf_keys(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+char *ngx_http_deskgate_conf_credentials(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+char *ngx_http_deskgate_conf_vended(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+char *ngx_http_deskgate_conf_vend(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+char *ngx_http_deskgate_conf_authority(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+char *ngx_http_deskgate_conf_token(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+char *ngx_http_deskgate_conf_document(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+char *ngx_http_deskgate_conf_broker(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+char *ngx_http_deskgate_conf_trail(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+char *ngx_http_deskgate_conf_service(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+char *ngx_http_deskgate_conf_authenticate(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+char *ngx_http_deskgate_conf_policy(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+char *ngx_http_deskgate_conf_strict(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+char *ngx_http_deskgate_conf_shadow(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+char *ngx_http_deskgate_conf_throttle(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+char *ngx_http_deskgate_conf_named(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+char *ngx_http_deskgate_conf_mode(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+char *ngx_http_deskgate_conf_validate(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+char *ngx_http_deskgate_conf_hosts(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+char *ngx_http_deskgate_conf_status(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+char *ngx_http_deskgate_conf_ready(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+void *ngx_http_deskgate_conf_find(ngx_array_t *objects, ngx_str_t *name);
+ngx_int_t ngx_http_deskgate_conf_load_models(ngx_conf_t *cf,
+    ngx_http_deskgate_main_conf_t *mcf);
+char *ngx_http_deskgate_conf_finish(ngx_conf_t *cf,
+    ngx_http_deskgate_loc_conf_t *lcf);
+char *ngx_http_deskgate_trail_check(ngx_conf_t *cf,
+    ngx_http_deskgate_trail_t *trail);
+
 #endif /* NGX_HTTP_DESKGATE_CONF_H */

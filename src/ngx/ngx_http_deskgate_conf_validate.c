@@ -4,7 +4,7 @@
  * deskgate_validate on | log | off [allow=SERVICE:OPERATION/MEMBER ...]
  */
 
-#include "ngx_http_deskgate.h"
+#include "ngx_http_deskgate_conf.h"
 
 
 static ngx_int_t ngx_http_deskgate_validate_allow(ngx_conf_t *cf,

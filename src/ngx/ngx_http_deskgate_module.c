@@ -4,7 +4,7 @@
  * Tables, creation and merging of configuration, registration.
  */
 
-#include "ngx_http_deskgate.h"
+#include "ngx_http_deskgate_conf.h"
 
 
 static void *ngx_http_deskgate_create_main_conf(ngx_conf_t *cf);

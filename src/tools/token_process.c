@@ -34,7 +34,7 @@
 static bool
 find_command(const token_process_t *p, dg_span_t *command)
 {
-    char          path[PATH_SIZE];
+    char          path[PATH_SIZE] = "";
     const char   *home = getenv("HOME");
     dg_diag_t     diag = { 0 };
     dg_span_t     text;
