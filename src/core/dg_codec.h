@@ -16,11 +16,12 @@
 
 
 /* Lower-case hex; writes 2 * len bytes at out. */
-void dg_hex_encode(const uint8_t *data, size_t len, char *out);
+void dg_hex_encode(const uint8_t *restrict data, size_t len,
+    char *restrict out);
 
 /*
  * Reads lower- and upper-case digits.  text.len must be 2 * len, else
- * DG_ERR_SYNTAX, as for any other character.
+ * DG_ERR_SYNTAX, as for any other character, after which `out` holds anything.
  */
 DG_MUST_USE dg_err_t dg_hex_decode(dg_span_t text, uint8_t *out, size_t len);
 

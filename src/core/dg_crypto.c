@@ -494,6 +494,7 @@ dg_random(dg_crypto_t *crypto, uint8_t *out, size_t len)
 dg_err_t
 dg_random_uuid(dg_crypto_t *crypto, char out[36])
 {
+    char      hex[32];
     uint8_t   bytes[16];
     dg_err_t  err = dg_random(crypto, bytes, sizeof(bytes));
 
@@ -504,11 +505,12 @@ dg_random_uuid(dg_crypto_t *crypto, char out[36])
     bytes[6] = (uint8_t) ((bytes[6] & 0x0f) | 0x40);
     bytes[8] = (uint8_t) ((bytes[8] & 0x3f) | 0x80);
 
-    dg_hex_encode(bytes, 4, out);
-    dg_hex_encode(bytes + 4, 2, out + 9);
-    dg_hex_encode(bytes + 6, 2, out + 14);
-    dg_hex_encode(bytes + 8, 2, out + 19);
-    dg_hex_encode(bytes + 10, 6, out + 24);
+    dg_hex_encode(bytes, sizeof(bytes), hex);
+    memcpy(out, hex, 8);
+    memcpy(out + 9, hex + 8, 4);
+    memcpy(out + 14, hex + 12, 4);
+    memcpy(out + 19, hex + 16, 4);
+    memcpy(out + 24, hex + 20, 12);
     out[8] = out[13] = out[18] = out[23] = '-';
 
     return DG_OK;

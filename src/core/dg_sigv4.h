@@ -287,6 +287,7 @@ void dg_sigv4_replay_key(const dg_sigv4_claim_t *claim,
 typedef struct {
     uint8_t    index[DG_SIGV4_HEADERS_MAX];
     size_t     count;
+    size_t     name_count;  /* in `names` */
     dg_span_t  names;
     uint8_t    text[DG_SIGV4_NAMES_MAX];
 } dg_sigv4_selection_t;

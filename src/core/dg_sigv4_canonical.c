@@ -427,6 +427,7 @@ list_names(const dg_request_t *request, dg_sigv4_selection_t *selection)
             dg_write_char(&w, ';');
         }
 
+        selection->name_count++;
         previous = dg_span(selection->text + w.len, name.len);
         dg_write_span(&w, name);
 
@@ -459,6 +460,7 @@ dg_sigv4_select_all(const dg_request_t *request,
     size_t  at;
 
     selection->count = 0;
+    selection->name_count = 0;
     selection->names = DG_SPAN_EMPTY;
 
     if (request->header_count > DG_SIGV4_HEADERS_MAX) {
@@ -523,6 +525,7 @@ dg_sigv4_select_listed(const dg_request_t *request, dg_span_t names,
     dg_span_t  name, previous = DG_SPAN_EMPTY;
 
     selection->count = 0;
+    selection->name_count = 0;
     selection->names = names;
 
     if (request->header_count > DG_SIGV4_HEADERS_MAX) {
@@ -544,6 +547,7 @@ dg_sigv4_select_listed(const dg_request_t *request, dg_span_t names,
             return err;
         }
 
+        selection->name_count++;
         previous = name;
     }
 

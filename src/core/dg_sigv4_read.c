@@ -291,6 +291,19 @@ set_time(dg_sigv4_claim_t *claim, dg_err_t parsed)
 }
 
 
+/* There is one way only to write a time so: it needs not be written again. */
+static dg_refusal_t
+set_amz_time(dg_sigv4_claim_t *claim, dg_span_t text)
+{
+    if (dg_time_parse_amz(text, &claim->signed_at) != DG_OK) {
+        return MISSING_IS(claim, DG_SIGV4_PART_DATE);
+    }
+
+    memcpy(claim->time, text.data, sizeof(claim->time));
+    return DG_ALLOWED;
+}
+
+
 /* x-amz-date beats Date. */
 static dg_refusal_t
 read_header_time(const dg_request_t *request, dg_sigv4_claim_t *claim)
@@ -302,8 +315,7 @@ read_header_time(const dg_request_t *request, dg_sigv4_claim_t *claim)
     h = dg_request_header(request, DG_SPAN("x-amz-date"), &repeated);
 
     if (h != NULL && !repeated) {
-        return set_time(claim, dg_time_parse_amz(h->value,
-                                                 &claim->signed_at));
+        return set_amz_time(claim, h->value);
     }
 
     if (h == NULL) {
@@ -351,8 +363,7 @@ read_times(const dg_request_t *request, const parts_t *parts,
         return refusal;
     }
 
-    refusal = set_time(claim, dg_time_parse_amz(parts->text[DATE],
-                                                &claim->signed_at));
+    refusal = set_amz_time(claim, parts->text[DATE]);
     if (refusal != DG_ALLOWED) {
         return refusal;
     }
@@ -498,20 +509,6 @@ dg_sigv4_signs(const dg_sigv4_claim_t *claim, dg_span_t name)
 }
 
 
-static size_t
-list_length(dg_span_t names)
-{
-    size_t     count = 0;
-    dg_span_t  name;
-
-    while (dg_span_split(&names, ';', &name)) {
-        count++;
-    }
-
-    return count;
-}
-
-
 /*
  * host, and in the header form the date, are signed whatever the request
  * holds: a header that is not sent would otherwise need no signature.
@@ -561,7 +558,7 @@ check_headers(const dg_request_t *request, const dg_sigv4_rules_t *rules,
                                    : DG_REFUSE_SIGNED_HEADERS;
     }
 
-    claim->signed_header_count = list_length(claim->signed_headers);
+    claim->signed_header_count = selection.name_count;
 
     refusal = check_required(request, claim);
 

@@ -99,16 +99,24 @@ siphash_add(siphash_t *h, uint64_t word)
 }
 
 
-/* Fewer bytes than a word, which may yet complete the one before. */
-static inline void
-siphash_add_rest(siphash_t *h, const uint8_t *data, size_t len)
+static inline uint64_t
+siphash_short(const uint8_t *data, size_t len)
 {
-    size_t    filled = h->total & 7;
     uint64_t  word = 0;
 
     for (size_t i = len; i > 0; i--) {
         word = word << 8 | data[i - 1];
     }
+
+    return word;
+}
+
+
+/* Fewer bytes than a word, which may yet complete the one before. */
+static inline void
+siphash_add_rest(siphash_t *h, uint64_t word, size_t len)
+{
+    size_t  filled = h->total & 7;
 
     h->pending |= word << (8 * filled);
     h->total += len;
@@ -129,9 +137,14 @@ siphash_update(siphash_t *h, const uint8_t *data, size_t len)
         siphash_add(h, siphash_word(data + i));
     }
 
-    if (i < len) {
-        siphash_add_rest(h, data + i, len - i);
+    if (i == len) {
+        return;
     }
+
+    /* the last bytes, without a loop where there is a word to take them from */
+
+    siphash_add_rest(h, i ? siphash_word(data + len - 8) >> 8 * (i + 8 - len)
+                          : siphash_short(data, len), len - i);
 }
 
 

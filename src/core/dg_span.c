@@ -58,20 +58,14 @@ words_equal_nocase(const uint8_t *a, const uint8_t *b, size_t len)
 
 
 bool
-dg_span_equal_nocase(dg_span_t a, dg_span_t b)
+dg_span_letters_equal(const uint8_t *a, const uint8_t *b, size_t len)
 {
-    if (a.len != b.len) {
-        return false;
+    if (len >= sizeof(uint64_t)) {
+        return words_equal_nocase(a, b, len);
     }
 
-    if (a.len >= sizeof(uint64_t)) {
-        return words_equal_nocase(a.data, b.data, a.len);
-    }
-
-    for (size_t i = 0; i < a.len; i++) {
-        if (a.data[i] != b.data[i]
-            && lower(a.data[i]) != lower(b.data[i]))
-        {
+    for (size_t i = 0; i < len; i++) {
+        if (a[i] != b[i] && lower(a[i]) != lower(b[i])) {
             return false;
         }
     }

@@ -68,8 +68,21 @@ dg_span_equal(dg_span_t a, dg_span_t b)
            && (a.len == 0 || memcmp(a.data, b.data, a.len) == 0);
 }
 
-/* ASCII letters compare without case. */
-bool dg_span_equal_nocase(dg_span_t a, dg_span_t b);
+/* Of two texts of one length that is not 0: see dg_span_equal_nocase(). */
+bool dg_span_letters_equal(const uint8_t *a, const uint8_t *b, size_t len);
+
+/*
+ * ASCII letters compare without case.  Most texts differ in their length or
+ * first letter already: a call for each would be the most of it.
+ */
+static inline bool
+dg_span_equal_nocase(dg_span_t a, dg_span_t b)
+{
+    return a.len == b.len
+           && (a.len == 0
+               || (((a.data[0] ^ b.data[0]) & 0xdf) == 0
+                   && dg_span_letters_equal(a.data, b.data, a.len)));
+}
 
 bool dg_span_starts_with(dg_span_t s, dg_span_t prefix);
 bool dg_span_ends_with(dg_span_t s, dg_span_t suffix);

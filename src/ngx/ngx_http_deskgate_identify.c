@@ -141,6 +141,6 @@ ngx_http_deskgate_without_port(ngx_str_t host)
 static ngx_uint_t
 ngx_http_deskgate_host_is(const ngx_str_t *listed, const ngx_str_t *host)
 {
-    return listed->len == host->len
-           && ngx_strncasecmp(listed->data, host->data, host->len) == 0;
+    return dg_span_equal_nocase(ngx_http_deskgate_span(listed),
+                                ngx_http_deskgate_span(host));
 }
