@@ -119,6 +119,34 @@ my @lines = map { decode_json($_) } split /\n/, $out;
 is($lines[1]{line}, 3, 'as JSON');
 is($lines[1]{severity}, 'error', 'as JSON');
 
+# what a permissions file imports is not seen
+
+my @guards = map { { Sid => "Guard$_->[0]", Effect => 'Deny',
+    Action => 'dcv-session-manager:CreateSessions', Resource => '*',
+    Condition => { @$_[1, 2] } } } (
+    [Imports => Null => { 'dcv:PermissionImports' => 'false' }],
+    [Features => 'ForAnyValue:StringEquals',
+        { 'dcv:PermissionFeatures' => 'printer' }],
+    [Shared => 'ForAnyValue:StringEquals',
+        { 'dcv:SharedFeatures' => 'printer' }],
+    [Actors => 'ForAnyValue:StringEquals',
+        { 'dcv:PermissionActors' => '%any%' }]);
+
+foreach my $guard (@guards[1 .. 3]) {
+    my $alone = write_file('alone.json', encode_json({
+        Version => '2012-10-17', Statement => [$guard] }));
+    my ($key) = map { keys %$_ } values %{$guard->{Condition}};
+
+    ($status, $out) = run("check $known $alone");
+    is($status, 0, "$key alone");
+    like($out, qr/warning: "\Q$key\E" can be got around: no statement limits "dcv:PermissionImports"$/m,
+        'is warned of');
+}
+
+($status, $out) = run('check ' . $known . ' ' . write_file('both.json',
+    encode_json({ Version => '2012-10-17', Statement => \@guards })));
+is($out, "$dir/both.json: ok\n", 'not beside a limit on imports');
+
 ($status, $out) = run("check $known --lenient $examples/auditor.json");
 is($status, 0, 'lenient');
 

@@ -100,6 +100,12 @@ typedef struct {
     dg_span_t  (*suggest_action)(void *ctx, dg_span_t wrong);
     dg_span_t  (*suggest_key)(void *ctx, dg_span_t wrong);
 
+    /*
+     * Another key, without which what this one says can be got around;
+     * empty: none.  The function may be NULL.
+     */
+    dg_span_t  (*companion_key)(void *ctx, dg_span_t key);
+
     /* the i-th action that a call can have; false behind the last */
     bool  (*action_at)(void *ctx, size_t i, dg_span_t *action);
 } dg_policy_catalogue_t;

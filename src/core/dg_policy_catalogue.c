@@ -447,6 +447,21 @@ suggest_key(void *ctx, dg_span_t wrong)
 }
 
 
+/* What a permissions file imports is not seen: it may grant anything. */
+static dg_span_t
+companion_key(void *ctx, dg_span_t name)
+{
+    dg_span_t                  rest;
+    const dg_condition_key_t  *key = dg_condition_key(name, &rest);
+
+    (void) ctx;
+
+    return key != NULL && key->wants == DG_KEY_WANTS_PERMISSIONS
+           && key->id != DG_KEY_DCV_PERMISSION_IMPORTS
+           ? DG_SPAN("dcv:PermissionImports") : DG_SPAN_EMPTY;
+}
+
+
 /* Creation */
 
 static bool
@@ -541,6 +556,7 @@ dg_policy_catalogue_create(dg_arena_t *arena,
         .key_kind = key_kind,
         .suggest_action = suggest_action,
         .suggest_key = suggest_key,
+        .companion_key = companion_key,
         .action_at = action_at
     };
 

@@ -425,6 +425,39 @@ dg_policy_check_variables(dg_policy_loader_t *loader, const dg_json_t *node,
 }
 
 
+static void
+want_companion(dg_policy_loader_t *loader, const dg_json_t *node)
+{
+    const dg_policy_catalogue_t  *c = loader->options->catalogue;
+
+    if (loader->alone != NULL || c == NULL || c->companion_key == NULL) {
+        return;
+    }
+
+    loader->companion = c->companion_key(c->ctx, node->key);
+    loader->alone = loader->companion.len ? node : NULL;
+}
+
+
+void
+dg_policy_warn_alone(dg_policy_loader_t *loader)
+{
+    for (size_t i = 0; i < loader->keys.count; i++) {
+        if (dg_span_equal_nocase(loader->keys.names[i], loader->companion)) {
+            return;
+        }
+    }
+
+    if (loader->alone != NULL) {
+        dg_policy_problem(loader, DG_POLICY_WARNING, DG_OK, loader->alone,
+                          true, "\"%s\" can be got around: no statement "
+                          "limits \"%s\"",
+                          dg_policy_quote(loader, loader->alone->key),
+                          dg_policy_quote(loader, loader->companion));
+    }
+}
+
+
 /*
  * ForAllValues holds when the key is missing: in an Allow that grants to
  * whoever leaves it away.
@@ -476,6 +509,8 @@ load_condition(dg_policy_loader_t *loader, const dg_json_t *element,
     {
         return;
     }
+
+    want_companion(loader, node);
 
     if (condition->op.quantifier == DG_QUANTIFIER_ALL
         && !statement->is_deny && !condition->op.if_exists)

@@ -134,6 +134,9 @@ typedef struct {
     bool                         *used;       /* by key, this statement */
     size_t                        used_room;
     const dg_policy_statement_t  *statement;  /* whose elements are loaded */
+    const dg_json_t              *alone;      /* the first key that wants a
+                                                 companion, and which */
+    dg_span_t                     companion;
     dg_span_t                     warned[DG_POLICY_WARNED_MAX];
     size_t                        warned_count;
 } dg_policy_loader_t;
@@ -160,6 +163,9 @@ void dg_policy_warn_unloaded(dg_policy_loader_t *loader,
  */
 void dg_policy_check_variables(dg_policy_loader_t *loader,
     const dg_json_t *node, const dg_pattern_t *pattern);
+
+/* Warns when the first key that wants a companion has none. */
+void dg_policy_warn_alone(dg_policy_loader_t *loader);
 
 /* A printable, shortened copy in the arena, for messages. */
 const char *dg_policy_quote(dg_policy_loader_t *loader, dg_span_t text);

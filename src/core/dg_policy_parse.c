@@ -574,6 +574,7 @@ load_document(dg_policy_loader_t *loader, const dg_json_t *root,
     }
 
     load_statements(loader, root, policy);
+    dg_policy_warn_alone(loader);
 
     policy->key_names = loader->keys.names;
     policy->key_count = loader->keys.count;
