@@ -7,8 +7,7 @@
 #include "dg_codec.h"
 #include "dg_crypto.h"
 
-/* A date that is not in the token. */
-#define NO_DATE  (-1)
+#define NO_DATE  DG_ISSUER_NO_DATE
 
 typedef struct {
     int64_t  exp;
@@ -57,9 +56,8 @@ has_claim(const dg_json_t *claims, dg_span_t name)
 }
 
 
-/* NumericDate (RFC 7519 section 2); a fraction is cut. */
-static bool
-read_date(const dg_json_t *claims, dg_span_t name, int64_t *date)
+bool
+dg_issuer_date(const dg_json_t *claims, dg_span_t name, int64_t *date)
 {
     size_t            dot;
     int64_t           seconds = 0;
@@ -269,7 +267,10 @@ check_kind(const dg_issuer_t *issuer, const dg_jws_t *jws)
         return DG_REFUSE_TOKEN_CLAIM;
     }
 
-    if (issuer->rfc9068 && (!at_jwt || !has_rfc9068_claims(jws->claims))) {
+    /* what an issuer tells of an opaque token has no header */
+    if (issuer->rfc9068 && jws->header != NULL
+        && (!at_jwt || !has_rfc9068_claims(jws->claims)))
+    {
         return DG_REFUSE_TOKEN_CLAIM;
     }
 
@@ -333,15 +334,16 @@ check_claims(const dg_issuer_t *issuer, const dg_jws_t *jws,
 
 
 static void
-claim_identity(const dg_issuer_t *issuer, const dg_json_t *claims,
+claim_identity(const dg_issuer_t *issuer, const dg_jws_t *jws,
     dg_caller_t *caller)
 {
+    const dg_json_t  *claims = jws->claims;
     const dg_json_t  *subject;
 
     subject = dg_issuer_claim(claims, issuer->subject_claim);
 
     *caller = (dg_caller_t) {
-        .kind = DG_CALLER_JWT,
+        .kind = jws->header ? DG_CALLER_JWT : DG_CALLER_OPAQUE,
         .account = issuer->account,
         .principal_type = DG_SPAN("WebIdentityUser"),
         .issuer = issuer->name,
@@ -356,27 +358,28 @@ claim_identity(const dg_issuer_t *issuer, const dg_json_t *claims,
 }
 
 
-dg_refusal_t
-dg_issuer_check(const dg_issuer_t *issuer, const dg_jws_t *jws,
-    const dg_token_rules_t *rules, dg_arena_t *arena, dg_caller_t *caller)
+/* `end`: of a token that does not say when it ends; NO_DATE: it must. */
+static dg_refusal_t
+judge(const dg_issuer_t *issuer, const dg_jws_t *jws,
+    const dg_token_rules_t *rules, int64_t end, dg_arena_t *arena,
+    dg_caller_t *caller)
 {
     dates_t           dates;
     dg_span_t         jti;
     dg_refusal_t      refusal;
     const dg_json_t  *claims = jws->claims;
 
-    claim_identity(issuer, claims, caller);
-
-    if (!claim_is(claims, DG_SPAN("iss"), issuer->url)) {
-        return DG_REFUSE_TOKEN_ISSUER;
+    if (!dg_issuer_date(claims, DG_SPAN("exp"), &dates.exp)
+        || !dg_issuer_date(claims, DG_SPAN("nbf"), &dates.nbf)
+        || !dg_issuer_date(claims, DG_SPAN("iat"), &dates.iat)
+        || !optional_text(claims, DG_SPAN("jti"), &jti))
+    {
+        return DG_REFUSE_TOKEN_CLAIM;
     }
 
-    if (!read_date(claims, DG_SPAN("exp"), &dates.exp)
-        || !read_date(claims, DG_SPAN("nbf"), &dates.nbf)
-        || !read_date(claims, DG_SPAN("iat"), &dates.iat)
-        || !optional_text(claims, DG_SPAN("jti"), &jti)
-        || dates.exp == NO_DATE)
-    {
+    dates.exp = dates.exp == NO_DATE ? end : dates.exp;
+
+    if (dates.exp == NO_DATE) {
         return DG_REFUSE_TOKEN_CLAIM;
     }
 
@@ -387,7 +390,7 @@ dg_issuer_check(const dg_issuer_t *issuer, const dg_jws_t *jws,
     }
 
     if (refusal != DG_ALLOWED) {
-        claim_identity(issuer, claims, caller);
+        claim_identity(issuer, jws, caller);
         return refusal;
     }
 
@@ -400,6 +403,31 @@ dg_issuer_check(const dg_issuer_t *issuer, const dg_jws_t *jws,
     }
 
     return DG_ALLOWED;
+}
+
+
+dg_refusal_t
+dg_issuer_check(const dg_issuer_t *issuer, const dg_jws_t *jws,
+    const dg_token_rules_t *rules, dg_arena_t *arena, dg_caller_t *caller)
+{
+    claim_identity(issuer, jws, caller);
+
+    return claim_is(jws->claims, DG_SPAN("iss"), issuer->url)
+           ? judge(issuer, jws, rules, NO_DATE, arena, caller)
+           : DG_REFUSE_TOKEN_ISSUER;
+}
+
+
+dg_refusal_t
+dg_issuer_judge(const dg_issuer_t *issuer, const dg_json_t *claims,
+    const dg_token_rules_t *rules, int64_t end, dg_arena_t *arena,
+    dg_caller_t *caller)
+{
+    dg_jws_t  jws = { .claims = claims };
+
+    claim_identity(issuer, &jws, caller);
+
+    return judge(issuer, &jws, rules, end, arena, caller);
 }
 
 
@@ -448,7 +476,7 @@ read_token(const dg_token_rules_t *rules, dg_span_t token, dg_arena_t *arena,
         return DG_REFUSE_TOKEN_ISSUER;
     }
 
-    claim_identity(rules->issuers[*which].issuer, jws->claims, caller);
+    claim_identity(rules->issuers[*which].issuer, jws, caller);
 
     return DG_ALLOWED;
 }

@@ -49,6 +49,7 @@ typedef struct {
     int64_t                 leeway;        /* seconds */
     int64_t                 max_age;       /* seconds since iat; 0: any */
     bool                    id_tokens;     /* ID tokens are accepted too */
+    bool                    opaque_only;   /* no keys: introspection */
     bool                    rfc9068;       /* typ and claims of RFC 9068 */
     dg_span_t               account;       /* 12 digits, of the ARN */
     dg_span_t               subject_claim; /* path; default "sub" */

@@ -10,7 +10,7 @@
 #include <string.h>
 
 #define ARN_BEGIN     "arn:aws:deskgate::"
-#define ARN_KIND      ":jwt/"
+#define KIND_SIZE     sizeof(":opaque/")
 #define ESCAPED_SIZE  3  /* bytes of %XX */
 
 typedef struct {
@@ -337,7 +337,7 @@ take_subject(const dg_issuer_t *issuer, const dg_json_t *claims,
         return DG_REFUSE_TOKEN_CLAIM;
     }
 
-    cap = sizeof(ARN_BEGIN) + issuer->account.len + sizeof(ARN_KIND)
+    cap = sizeof(ARN_BEGIN) + issuer->account.len + KIND_SIZE
           + issuer->name.len + 1 + claim->text.len * ESCAPED_SIZE;
     data = dg_arena_alloc(arena, cap);
 
@@ -349,7 +349,8 @@ take_subject(const dg_issuer_t *issuer, const dg_json_t *claims,
     dg_write_cstr(&w, ARN_BEGIN);
     dg_write_span(&w, issuer->account);
     begin = w.len + 1;
-    dg_write_cstr(&w, ARN_KIND);
+    dg_write_cstr(&w, caller->kind == DG_CALLER_OPAQUE ? ":opaque/"
+                                                       : ":jwt/");
     dg_write_span(&w, issuer->name);
     dg_write_char(&w, '/');
     dg_write_arn_part(&w, claim->text);

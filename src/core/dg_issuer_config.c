@@ -135,8 +135,14 @@ check_identity(const dg_issuer_t *issuer, dg_diag_t *diag)
 static dg_err_t
 check_acceptance(const dg_issuer_t *issuer, dg_diag_t *diag)
 {
-    if (issuer->algorithms == 0
-        || (issuer->algorithms & ~DG_JWS_ANY_ALGORITHM) != 0)
+    if (issuer->opaque_only) {
+        if (issuer->algorithms != 0) {
+            return dg_diag(diag, DG_ERR_INVALID, 0, 0,
+                           "an issuer without keys has no algorithms");
+        }
+
+    } else if (issuer->algorithms == 0
+               || (issuer->algorithms & ~DG_JWS_ANY_ALGORITHM) != 0)
     {
         return dg_diag(diag, DG_ERR_MISSING, 0, 0,
                        "an issuer names its signature algorithms, such as"

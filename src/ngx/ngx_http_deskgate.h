@@ -171,6 +171,9 @@ typedef struct {
     dg_policy_session_t            *sessions;    /* by index of the key */
 } ngx_http_deskgate_keyset_t;
 
+typedef struct ngx_http_deskgate_introspection_s
+    ngx_http_deskgate_introspection_t;
+
 typedef struct {
     ngx_str_t                       name;
     dg_issuer_t                     issuer;
@@ -179,6 +182,7 @@ typedef struct {
     ngx_msec_t                      jwks_refresh;
     ngx_msec_t                      jwks_keep;
     ngx_msec_t                      jwks_again;  /* for an unknown key */
+    ngx_http_deskgate_introspection_t *introspection; /* NULL: none */
     ngx_uint_t                      index;       /* in the main conf */
     dg_jwks_t                      *own;         /* of an authority of ours */
     ngx_array_t                     audiences;   /* of dg_span_t */

@@ -98,16 +98,23 @@ ngx_int_t
 ngx_http_deskgate_authenticate_bearer(ngx_http_request_t *r,
     ngx_http_deskgate_ctx_t *ctx)
 {
-    int64_t            now;
-    ngx_int_t          rc;
-    dg_refusal_t       refusal;
-    dg_token_key_t     key;
-    dg_token_rules_t   rules;
-    dg_token_cache_t  *cache;
+    int64_t                      now;
+    ngx_int_t                    rc;
+    dg_refusal_t                 refusal;
+    dg_token_key_t               key;
+    dg_token_rules_t             rules;
+    dg_token_cache_t            *cache;
+    ngx_http_deskgate_issuer_t  *issuer;
 
     if (ctx->lcf->issuers == NULL) {
         return ngx_http_deskgate_refused(ctx, DG_REFUSE_TOKEN_ISSUER,
                                  "no issuer is configured in this location");
+    }
+
+    issuer = ngx_http_deskgate_introspector(ctx);
+
+    if (issuer) {
+        return ngx_http_deskgate_introspect(r, ctx, issuer);
     }
 
     now = ngx_time();

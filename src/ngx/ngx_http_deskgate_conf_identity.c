@@ -10,6 +10,8 @@
 static ngx_int_t ngx_http_deskgate_conf_list(ngx_conf_t *cf,
     ngx_array_t **list, ngx_array_t *objects, const char *what,
     ngx_str_t names);
+static ngx_int_t ngx_http_deskgate_check_introspection(ngx_conf_t *cf,
+    ngx_http_deskgate_loc_conf_t *lcf);
 static ngx_int_t ngx_http_deskgate_check_issuer(ngx_conf_t *cf,
     ngx_http_deskgate_loc_conf_t *lcf, ngx_uint_t n);
 
@@ -129,6 +131,10 @@ ngx_http_deskgate_finish_identity(ngx_conf_t *cf,
         }
     }
 
+    if (ngx_http_deskgate_check_introspection(cf, lcf) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
     /* the list of issuers is what accepts a token: one id for each list */
 
     if (dg_sha256(mcf->crypto,
@@ -140,6 +146,34 @@ ngx_http_deskgate_finish_identity(ngx_conf_t *cf,
     }
 
     ngx_memcpy(&lcf->id, digest, sizeof(lcf->id));
+
+    return NGX_OK;
+}
+
+
+/* Nothing in an opaque token says whose it is, and one is to be told. */
+
+static ngx_int_t
+ngx_http_deskgate_check_introspection(ngx_conf_t *cf,
+    ngx_http_deskgate_loc_conf_t *lcf)
+{
+    ngx_uint_t                    i, n;
+    ngx_http_deskgate_issuer_t  **issuer;
+
+    issuer = lcf->issuers->elts;
+    n = 0;
+
+    for (i = 0; i < lcf->issuers->nelts; i++) {
+        n += issuer[i]->introspection != NULL;
+    }
+
+    if (n > 1) {
+        ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
+                      "several issuers of the \"deskgate\" in %s:%ui have "
+                      "\"introspect\"; name one of them, as a token does "
+                      "not say whose it is", lcf->conf_file, lcf->line);
+        return NGX_ERROR;
+    }
 
     return NGX_OK;
 }

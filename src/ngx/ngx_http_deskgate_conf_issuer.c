@@ -424,6 +424,7 @@ static const ngx_http_deskgate_line_t  ngx_http_deskgate_issuer_lines[] = {
     { ngx_string("jwks"), 1, 1, ngx_http_deskgate_issuer_jwks },
     { ngx_string("jwks_uri"), 1, 4, ngx_http_deskgate_issuer_jwks_uri },
     { ngx_string("authority"), 1, 1, ngx_http_deskgate_issuer_authority },
+    { ngx_string("introspect"), 3, 7, ngx_http_deskgate_conf_introspect },
     { ngx_string("algorithms"), 1, 16, ngx_http_deskgate_issuer_algorithms },
     { ngx_string("leeway"), 1, 1, ngx_http_deskgate_issuer_leeway },
     { ngx_string("max_age"), 1, 1, ngx_http_deskgate_issuer_max_age },
@@ -490,6 +491,18 @@ ngx_http_deskgate_issuer_finish(ngx_conf_t *cf,
     issuer->issuer.tags = issuer->tags.elts;
     issuer->issuer.tag_count = issuer->tags.nelts;
 
+    issuer->issuer.opaque_only = issuer->jwks == NULL
+                                 && issuer->jwks_uri.len == 0
+                                 && issuer->own == NULL;
+
+    if (issuer->issuer.opaque_only && issuer->introspection == NULL) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "issuer \"%V\" has no keys: add \"jwks FILE;\", "
+                           "\"jwks_uri URI;\" or \"introspect URI ...;\"",
+                           &issuer->name);
+        return NGX_CONF_ERROR;
+    }
+
     if (dg_issuer_check_config(&issuer->issuer, &diag) != DG_OK) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "issuer \"%V\": %s",
                            &issuer->name, diag.text);
@@ -498,15 +511,6 @@ ngx_http_deskgate_issuer_finish(ngx_conf_t *cf,
 
     if (issuer->own && (issuer->jwks || issuer->jwks_uri.len)) {
         return "has keys of an authority and others, not both";
-    }
-
-    if (issuer->jwks == NULL && issuer->jwks_uri.len == 0
-        && issuer->own == NULL)
-    {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "issuer \"%V\" has no keys: add \"jwks FILE;\" or "
-                           "\"jwks_uri URI;\"", &issuer->name);
-        return NGX_CONF_ERROR;
     }
 
     return NGX_CONF_OK;

@@ -205,7 +205,7 @@ ngx_http_deskgate_bearer_error(ngx_http_deskgate_ctx_t *ctx)
         return ", error=\"invalid_token\"";
     }
 
-    if (ctx->caller.kind == DG_CALLER_JWT
+    if (ctx->bearer.len
         && (ctx->refusal == DG_REFUSE_DENIED_EXPLICIT
             || ctx->refusal == DG_REFUSE_DENIED_IMPLICIT))
     {
