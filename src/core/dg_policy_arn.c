@@ -105,7 +105,6 @@ compile_parts(dg_policy_loader_t *loader, const dg_json_t *node,
     dg_arn_pattern_t *out)
 {
     dg_span_t  text;
-    size_t     variables = 0;
 
     for (unsigned i = 0; i < ARN_PARTS; i++) {
         text = i < parts ? part[i] : DG_SPAN("*");
@@ -117,13 +116,26 @@ compile_parts(dg_policy_loader_t *loader, const dg_json_t *node,
             return false;
         }
 
-        variables += out->part[i].variables;
+        out->variables += out->part[i].variables;
     }
 
-    if (variables > DG_POLICY_VARIABLES_MAX) {
+    if (out->variables > DG_POLICY_VARIABLES_MAX) {
         dg_policy_problem(loader, DG_POLICY_ERROR, DG_ERR_LIMIT, node, false,
                           "more than 16 variables in one ARN");
         return false;
+    }
+
+    /* plain parts stand in the text as they do in what they match */
+    while (out->from < ARN_RESOURCE
+           && out->part[out->from].form == DG_PATTERN_EXACT)
+    {
+        out->from++;
+    }
+
+    if (out->from > 0) {
+        text = part[out->from - 1];
+        out->head = dg_span(part[0].data, (size_t) (text.data + text.len + 1
+                                                    - part[0].data));
     }
 
     return true;
@@ -147,8 +159,15 @@ dg_policy_load_arn(dg_policy_loader_t *loader, const dg_json_t *node,
         && dg_span_starts_with(text, DG_SPAN("${")))
     {
         out->whole = true;
-        return compile_part(loader, node, text, true,
-                            &out->part[ARN_RESOURCE]);
+
+        if (!compile_part(loader, node, text, true,
+                          &out->part[ARN_RESOURCE]))
+        {
+            return false;
+        }
+
+        out->variables = out->part[ARN_RESOURCE].variables;
+        return true;
     }
 
     parts = dg_arn_split_pattern(text, loader->variables, part);

@@ -150,15 +150,11 @@ resolve(void *ctx, const dg_pattern_t *pattern, dg_span_t *out)
 /* Tracing */
 
 static void
-tell(eval_t *e, const dg_policy_place_t *place, dg_policy_part_t part,
-    dg_policy_truth_t truth, const dg_policy_condition_t *condition,
-    const dg_policy_values_t *values)
+trace_part(const eval_t *e, const dg_policy_place_t *place,
+    dg_policy_part_t part, dg_policy_truth_t truth,
+    const dg_policy_condition_t *condition, const dg_policy_values_t *values)
 {
     dg_policy_trace_t  t;
-
-    if (e->trace == NULL) {
-        return;
-    }
 
     memset(&t, 0, sizeof(t));
     t.document = place->document;
@@ -179,6 +175,17 @@ tell(eval_t *e, const dg_policy_place_t *place, dg_policy_part_t part,
     }
 
     e->trace(e->trace_ctx, &t);
+}
+
+
+static inline void
+tell(const eval_t *e, const dg_policy_place_t *place, dg_policy_part_t part,
+    dg_policy_truth_t truth, const dg_policy_condition_t *condition,
+    const dg_policy_values_t *values)
+{
+    if (e->trace != NULL) {
+        trace_part(e, place, part, truth, condition, values);
+    }
 }
 
 

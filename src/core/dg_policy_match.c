@@ -585,6 +585,9 @@ bool
 dg_arn_match(const dg_arn_pattern_t *pattern, const dg_span_t *variables,
     const dg_arn_t *arn, dg_span_t text, unsigned flags, size_t *steps)
 {
+    subject_t            s = { text, flags, steps };
+    const dg_pattern_t  *part;
+
     if (pattern->all) {
         return true;
     }
@@ -594,23 +597,36 @@ dg_arn_match(const dg_arn_pattern_t *pattern, const dg_span_t *variables,
                                 flags | DG_PATTERN_SEGMENTS, steps);
     }
 
-    if (!arn->valid) {
+    if (!arn->valid || !spend(&s, pattern->head.len)
+        || !dg_span_starts_with(text, pattern->head))
+    {
         return false;
     }
 
-    for (unsigned i = 0; i < 6; i++) {
+    for (unsigned i = pattern->from; i < 6; i++) {
+        part = &pattern->part[i];
 
-        if (dg_pattern_is_all(&pattern->part[i])) {
+        if (part->form == DG_PATTERN_ALL) {
             continue;
         }
 
-        if (!dg_pattern_match(&pattern->part[i], variables, arn->part[i],
+        if (part->form >= DG_PATTERN_EXACT) {
+            if (!spend(&s, part->pieces[0].text.len)
+                || !match_text(part, arn->part[i]))
+            {
+                return false;
+            }
+
+            continue;
+        }
+
+        if (!dg_pattern_match(part, variables, arn->part[i],
                               i == 5 ? flags : 0, steps))
         {
             return false;
         }
 
-        variables += pattern->part[i].variables;
+        variables += part->variables;
     }
 
     return true;

@@ -211,7 +211,7 @@ dg_policy_arn_eval(const dg_arn_pattern_t *pattern, const dg_arn_t *arn,
     dg_policy_truth_t  known = DG_POLICY_YES;
 
     /* the loader bounds the variables of all parts together */
-    for (unsigned i = 0; i < 6; i++) {
+    for (unsigned i = 0; pattern->variables && i < 6; i++) {
         if (pattern->part[i].variables) {
             known = dg_policy_and(known,
                                   work->resolve(work->ctx,

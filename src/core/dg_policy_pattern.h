@@ -61,6 +61,9 @@ typedef enum {
 typedef struct {
     bool          all;       /* "*" alone */
     bool          whole;     /* part[5] is matched against the whole ARN */
+    dg_span_t     head;      /* plain parts it begins with, and their colons */
+    unsigned      from;      /* the first part behind them */
+    size_t        variables; /* of all parts */
     dg_pattern_t  part[6];
 } dg_arn_pattern_t;
 
