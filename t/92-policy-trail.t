@@ -190,6 +190,9 @@ write_policy('more.json', grant('*', Condition => {
 is($status, 1, 'what reads more than was recorded');
 like($out, qr/$read .*: cannot tell: the record has not deskgate:AccessLevel$/m,
     'cannot be told');
+unlike((run("diff --models $FindBin::Bin/../src/models $dir/read.json"
+    . " $dir/more.json --trail $trail"))[1], qr/deskgate:AccessLevel/,
+    'but with models, which tell it');
 unlike($out, qr/$tagged/, 'but what another policy allows stays');
 
 write_policy('region.json', grant('workspaces:Describe*', Condition => {

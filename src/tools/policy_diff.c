@@ -403,7 +403,9 @@ take_record(void *ctx, const policy_record_t *record)
         return true;
     }
 
-    if (!policy_record_call(record, &call) || !policy_call_ready(&call)) {
+    if (!policy_record_call(record, &call)
+        || !policy_call_operation(d->tool, &call) || !policy_call_ready(&call))
+    {
         v.reason = "the record has too many keys";
 
     } else if (d->mode == DIFF_ALONE) {

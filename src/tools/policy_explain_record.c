@@ -237,6 +237,7 @@ explain_found(find_t *f, policy_record_t *record)
     f->status = 2;
 
     if (!policy_record_call(record, &space)
+        || !policy_call_operation(tool, &space)
         || !(f->explain->policies->document_count ? use_given(f)
                                                   : use_applied(f, record)))
     {

@@ -444,3 +444,45 @@ policy_record_call(const policy_record_t *record, policy_call_t *call)
 
     return add_resources(record, call) && add_common(record, call);
 }
+
+
+static const dg_operation_t *
+find_operation(const policy_tool_t *tool, dg_span_t action)
+{
+    dg_span_t           prefix;
+    const dg_service_t *service;
+
+    if (!dg_span_split(&action, ':', &prefix)) {
+        return NULL;
+    }
+
+    for (size_t i = 0; i < tool->service_count; i++) {
+        service = tool->services[i];
+
+        for (size_t n = 0; dg_span_equal(service->action_prefix, prefix)
+                           && n < service->operation_count; n++)
+        {
+            if (dg_span_equal(service->operations[n].name, action)) {
+                return &service->operations[n];
+            }
+        }
+    }
+
+    return NULL;
+}
+
+
+bool
+policy_call_operation(const policy_tool_t *tool, policy_call_t *call)
+{
+    const dg_operation_t  *o = find_operation(tool, call->request.action);
+
+    return o == NULL
+           || (policy_call_default(call, "deskgate:AccessLevel",
+                                   dg_span_cstr(dg_access_name(o->access)),
+                                   POLICY_VALUE)
+               && policy_call_default(call, "deskgate:Private",
+                                      o->is_private ? DG_SPAN("true")
+                                                    : DG_SPAN("false"),
+                                      POLICY_VALUE));
+}

@@ -76,4 +76,11 @@ bool policy_trail_read(policy_tool_t *tool, char *const *files, size_t count,
  */
 bool policy_record_call(const policy_record_t *record, policy_call_t *call);
 
+/*
+ * What the models say of the call's operation: deskgate:AccessLevel and
+ * deskgate:Private, unless the record has them.  Without models nothing is
+ * added.  False with a line on stderr when the call is full.
+ */
+bool policy_call_operation(const policy_tool_t *tool, policy_call_t *call);
+
 #endif
