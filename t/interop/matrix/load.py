@@ -7,6 +7,7 @@ named, taken out, and the rest is read again.
 """
 
 import json
+import os
 import pathlib
 import re
 import shutil
@@ -28,6 +29,7 @@ CONF = '''daemon off;
 pid {work}/nginx.pid;
 error_log {work}/error.log notice;
 load_module {root}/build/ngx_http_deskgate_module.so;
+{user}
 events {{ }}
 http {{
     access_log off;
@@ -92,6 +94,7 @@ def says(work, names):
     """What nginx -t says of a configuration with those services."""
     (work / 'nginx.conf').write_text(CONF.format(
         work=work, root=clients.ROOT,
+        user='user root;' if os.geteuid() == 0 else '',
         locations=''.join(LOCATION.format(
             number=number, services=''.join(
                 SERVICE.format(name=name)
