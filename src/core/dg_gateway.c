@@ -14,6 +14,14 @@ static const dg_service_t  service = {
     .event_source = TEXT(DG_GATEWAY_NAME)
 };
 
+/* as the broker's model has it: what is passed through is a call of its */
+static const dg_service_t  broker = {
+    .name = TEXT("dcv-session-manager"),
+    .action_prefix = TEXT("dcv-session-manager"),
+    .signing_name = TEXT("dcv-session-manager"),
+    .event_source = TEXT("dcv-session-manager")
+};
+
 static const dg_operation_t  operations[DG_GATEWAY_OPERATION_COUNT] = {
     [DG_GATEWAY_VEND] = {
         .service = &service, .index = DG_GATEWAY_VEND,
@@ -24,12 +32,18 @@ static const dg_operation_t  operations[DG_GATEWAY_OPERATION_COUNT] = {
         .service = &service, .index = DG_GATEWAY_TOKEN,
         .name = TEXT("IssueToken"), .method = TEXT("POST"),
         .access = DG_ACCESS_GRANT, .is_private = true
+    },
+    [DG_GATEWAY_BROKER_TOKEN] = {
+        .service = &broker, .index = DG_GATEWAY_BROKER_TOKEN,
+        .name = TEXT("GetAccessToken"), .method = TEXT("POST"),
+        .access = DG_ACCESS_GRANT, .is_private = true
     }
 };
 
 static const dg_protocol_t  protocols[DG_GATEWAY_OPERATION_COUNT] = {
     [DG_GATEWAY_VEND] = DG_PROTOCOL_CONTAINER,
-    [DG_GATEWAY_TOKEN] = DG_PROTOCOL_OAUTH
+    [DG_GATEWAY_TOKEN] = DG_PROTOCOL_OAUTH,
+    [DG_GATEWAY_BROKER_TOKEN] = DG_PROTOCOL_OAUTH
 };
 
 

@@ -12,6 +12,7 @@
 typedef enum {
     DG_GATEWAY_VEND,            /* credentials for AWS SDKs */
     DG_GATEWAY_TOKEN,           /* tokens of the gateway's own */
+    DG_GATEWAY_BROKER_TOKEN,    /* a DCV broker's, passed through */
     DG_GATEWAY_OPERATION_COUNT
 } dg_gateway_operation_t;
 

@@ -431,8 +431,8 @@ static const dg_refusal_info_t  refusals[DG_REFUSAL_COUNT] = {
     [DG_REFUSE_ANSWER_UNREADABLE] = {
         "answer_unreadable", UNAVAILABLE, 502, TEXT_AWAY,
         "An answer in which addresses are to be replaced (connect of "
-        "deskgate_broker) is no JSON of the model's form, or larger than "
-        "64 KiB; look at what the broker answers."
+        "deskgate_broker), or a token that is passed through, is no JSON of "
+        "the right form or too large; look at what the broker answers."
     },
 
     [DG_REFUSE_BAD_REQUEST] = {

@@ -267,10 +267,12 @@ struct ngx_http_deskgate_authority_s {
 #define NGX_HTTP_DESKGATE_FOR_BROKERS   2
 
 typedef struct ngx_http_deskgate_asked_s  ngx_http_deskgate_asked_t;
+typedef struct ngx_http_deskgate_pass_s  ngx_http_deskgate_pass_t;
 
 /* What deskgate_vend says of a location */
 typedef struct {
-    ngx_http_deskgate_vended_t     *vended;
+    ngx_http_deskgate_vended_t     *vended;      /* or */
+    ngx_http_deskgate_credentials_t *sts;        /* real ones, by its rules */
     time_t                          lifetime;
     ngx_array_t                     locations;   /* of dg_span_t; none: all */
     ngx_array_t                     services;    /* likewise */
@@ -364,6 +366,7 @@ struct ngx_http_deskgate_loc_conf_s {
     ngx_array_t                    *keys;        /* of ..._keys_t * */
     ngx_array_t                    *issuers;     /* of ..._issuer_t * */
     ngx_array_t                    *vended;      /* of ..._vended_t * */
+    ngx_http_deskgate_broker_t     *handles;     /* whose are accepted */
     dg_sigv4_rules_t                rules;
     uint64_t                        id;          /* what accepts here */
 
@@ -390,6 +393,8 @@ struct ngx_http_deskgate_loc_conf_s {
     ngx_http_deskgate_step_pt       serve;
     ngx_http_deskgate_vend_t       *vend;
     ngx_http_deskgate_authority_t  *authority;
+    ngx_http_deskgate_broker_t     *pass;        /* whose tokens pass here */
+    ngx_uint_t                      pass_real;   /* and as they are */
     ngx_uint_t                      grants;      /* of dg_grant_type_t */
     ngx_str_t                      *document;    /* a page that is public */
     ngx_str_t                       resource_metadata;
@@ -479,6 +484,9 @@ struct ngx_http_deskgate_ctx_s {
     const dg_inspection_t          *inspection;
     dg_span_t                       elements;    /* of an answer of ours */
     ngx_http_deskgate_asked_t      *asked;       /* the token endpoint */
+    ngx_http_deskgate_pass_t       *pass;        /* the broker's, likewise */
+    ngx_str_t                       handled;     /* as injected; by a handle */
+    dg_cache_key_t                  handle;      /* where that is kept */
     dg_refusal_t                    body_refusal;
 
     const dg_resource_t            *resources;
@@ -626,6 +634,23 @@ ngx_int_t ngx_http_deskgate_grant(ngx_http_request_t *r,
 ngx_int_t ngx_http_deskgate_serve_token(ngx_http_request_t *r,
     ngx_http_deskgate_ctx_t *ctx);
 ngx_int_t ngx_http_deskgate_document_handler(ngx_http_request_t *r);
+
+/* passthrough: a broker's tokens, and handles that stand for them */
+ngx_int_t ngx_http_deskgate_pass_client(ngx_http_request_t *r,
+    ngx_http_deskgate_ctx_t *ctx);
+ngx_int_t ngx_http_deskgate_serve_pass(ngx_http_request_t *r,
+    ngx_http_deskgate_ctx_t *ctx);
+
+/* handle */
+ngx_uint_t ngx_http_deskgate_is_handle(dg_span_t token);
+ngx_int_t ngx_http_deskgate_handle_caller(ngx_http_deskgate_ctx_t *ctx,
+    const ngx_http_deskgate_broker_t *broker, dg_span_t client_id);
+ngx_int_t ngx_http_deskgate_handle_make(ngx_http_request_t *r,
+    ngx_http_deskgate_ctx_t *ctx, dg_span_t token, int64_t life,
+    dg_span_t *handle);
+ngx_int_t ngx_http_deskgate_authenticate_handle(ngx_http_request_t *r,
+    ngx_http_deskgate_ctx_t *ctx);
+void ngx_http_deskgate_handle_drop(ngx_http_deskgate_ctx_t *ctx);
 
 /* vend */
 ngx_int_t ngx_http_deskgate_authenticate_vended(ngx_http_request_t *r,

@@ -45,6 +45,10 @@ ngx_http_deskgate_authenticate(ngx_http_request_t *r,
                        "a signature and a bearer token");
         }
 
+        if (ngx_http_deskgate_is_handle(ctx->bearer)) {
+            return ngx_http_deskgate_authenticate_handle(r, ctx);
+        }
+
         return ngx_http_deskgate_authenticate_bearer(r, ctx);
 
     case NGX_DECLINED:
@@ -412,6 +416,12 @@ ngx_http_deskgate_verify(ngx_http_request_t *r, ngx_http_deskgate_ctx_t *ctx)
     /* one that exchanges a token need not say who it is */
 
     if (ctx->lcf->authority && ctx->caller.kind == DG_CALLER_NONE) {
+        return NGX_OK;
+    }
+
+    /* the broker will say whether it knows him */
+
+    if (ctx->lcf->pass) {
         return NGX_OK;
     }
 

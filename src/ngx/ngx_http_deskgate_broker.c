@@ -42,6 +42,11 @@ ngx_http_deskgate_broker_token(ngx_http_request_t *r,
 
     broker = ctx->lcf->broker;
 
+    if (ctx->handled.len) {
+        ctx->injected = ctx->handled;
+        return NGX_OK;
+    }
+
     if (broker->authority) {
         return ngx_http_deskgate_made_token(r, ctx);
     }
@@ -167,6 +172,10 @@ ngx_http_deskgate_broker_read(ngx_http_request_t *r,
 void
 ngx_http_deskgate_broker_refused(ngx_http_deskgate_ctx_t *ctx)
 {
+    if (ctx->handled.len) {
+        ngx_http_deskgate_handle_drop(ctx);
+    }
+
     if (ctx->token) {
         ngx_http_deskgate_flight_drop(ctx->token);
     }

@@ -160,6 +160,8 @@ char *ngx_http_deskgate_conf_status(ngx_conf_t *cf, ngx_command_t *cmd,
 char *ngx_http_deskgate_conf_ready(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 void *ngx_http_deskgate_conf_find(ngx_array_t *objects, ngx_str_t *name);
+ngx_uint_t ngx_http_deskgate_authenticates(
+    const ngx_http_deskgate_loc_conf_t *lcf);
 ngx_int_t ngx_http_deskgate_conf_load_models(ngx_conf_t *cf,
     ngx_http_deskgate_main_conf_t *mcf);
 char *ngx_http_deskgate_conf_finish(ngx_conf_t *cf,

@@ -20,6 +20,8 @@ static void ngx_http_deskgate_write_metadata(dg_writer_t *w,
 static ngx_uint_t ngx_http_deskgate_authority_shares(
     ngx_http_deskgate_authority_t *one,
     ngx_http_deskgate_authority_t *other);
+static char *ngx_http_deskgate_conf_pass(ngx_conf_t *cf,
+    ngx_http_deskgate_loc_conf_t *lcf);
 static char *ngx_http_deskgate_grants(ngx_http_deskgate_loc_conf_t *lcf,
     dg_span_t names);
 
@@ -385,7 +387,10 @@ ngx_http_deskgate_authority_named(ngx_conf_t *cf)
 }
 
 
-/* deskgate_token NAME region=REGION [grants=GRANT,...] */
+/*
+ * deskgate_token NAME region=REGION [grants=GRANT,...]
+ * deskgate_token passthrough[=real] broker=NAME region=REGION
+ */
 
 char *
 ngx_http_deskgate_conf_token(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
@@ -397,14 +402,20 @@ ngx_http_deskgate_conf_token(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     ngx_http_deskgate_offer_t     *offer;
     ngx_http_deskgate_loc_conf_t  *lcf = conf;
 
+    value = cf->args->elts;
+
+    if (ngx_strncmp(value[1].data, "passthrough", 11) == 0
+        && (value[1].len == 11 || value[1].data[11] == '='))
+    {
+        return ngx_http_deskgate_conf_pass(cf, lcf);
+    }
+
     offer = ngx_http_deskgate_conf_own(cf, lcf, DG_GATEWAY_TOKEN,
                                        ngx_http_deskgate_serve_token);
     if (offer == NULL) {
         return "is for a location of its own, without \"deskgate\" or "
                "another page of deskgate's";
     }
-
-    value = cf->args->elts;
 
     lcf->authority = ngx_http_deskgate_authority_for(cf, &value[1],
                                              NGX_HTTP_DESKGATE_FOR_CALLERS);
@@ -433,10 +444,73 @@ ngx_http_deskgate_conf_token(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
             continue;
         }
 
+        if (dg_span_equal(name, DG_SPAN("broker"))) {
+            return "issues tokens of an authority or passes those of a "
+                   "broker through, never both";
+        }
+
         return "takes region= and grants=";
     }
 
     return NGX_CONF_OK;
+}
+
+
+static char *
+ngx_http_deskgate_conf_pass(ngx_conf_t *cf, ngx_http_deskgate_loc_conf_t *lcf)
+{
+    ngx_str_t                      *value, text;
+    dg_span_t                       rest, name;
+    ngx_uint_t                      i;
+    ngx_http_deskgate_offer_t      *offer;
+    ngx_http_deskgate_main_conf_t  *mcf;
+
+    mcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_deskgate_module);
+
+    offer = ngx_http_deskgate_conf_own(cf, lcf, DG_GATEWAY_BROKER_TOKEN,
+                                       ngx_http_deskgate_serve_pass);
+    if (offer == NULL) {
+        return "is for a location of its own, without \"deskgate\" or "
+               "another page of deskgate's";
+    }
+
+    value = cf->args->elts;
+
+    if (value[1].len > 11) {
+        if (ngx_strcmp(value[1].data, "passthrough=real") != 0) {
+            return "takes passthrough or passthrough=real";
+        }
+
+        lcf->pass_real = 1;
+    }
+
+    lcf->grants = DG_GRANT_CLIENT_CREDENTIALS;
+
+    for (i = 2; i < cf->args->nelts; i++) {
+        rest = ngx_http_deskgate_span(&value[i]);
+        (void) dg_span_split(&rest, '=', &name);
+        text = ngx_http_deskgate_str(rest);
+
+        if (rest.len && dg_span_equal(name, DG_SPAN("region"))) {
+            offer->region = text;
+            offer->scope_region = rest;
+            continue;
+        }
+
+        if (!dg_span_equal(name, DG_SPAN("broker"))) {
+            return "takes broker= and region= to pass tokens through; it "
+                   "issues tokens or passes them through, never both";
+        }
+
+        lcf->pass = ngx_http_deskgate_conf_find(&mcf->brokers, &text);
+
+        if (lcf->pass == NULL || lcf->pass->authority) {
+            return "names no \"deskgate_broker\" that gives tokens and is "
+                   "defined above";
+        }
+    }
+
+    return lcf->pass ? NGX_CONF_OK : "needs broker=NAME to pass through";
 }
 
 

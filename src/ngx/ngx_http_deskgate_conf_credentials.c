@@ -341,6 +341,13 @@ ngx_http_deskgate_broker_finish(ngx_conf_t *cf,
                : NGX_CONF_OK;
     }
 
+    if (broker->token.len && broker->client_id.len == 0
+        && broker->secret_path.len == 0)
+    {
+        /* for clients of its own alone, who are passed through */
+        return NGX_CONF_OK;
+    }
+
     if (broker->token.len == 0 || broker->client_id.len == 0
         || broker->secret_path.len == 0)
     {

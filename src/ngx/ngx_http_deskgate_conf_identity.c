@@ -10,6 +10,8 @@
 static ngx_int_t ngx_http_deskgate_conf_list(ngx_conf_t *cf,
     ngx_array_t **list, ngx_array_t *objects, const char *what,
     ngx_str_t names);
+static ngx_int_t ngx_http_deskgate_conf_handles(ngx_conf_t *cf,
+    ngx_http_deskgate_loc_conf_t *lcf, ngx_str_t *name);
 static ngx_int_t ngx_http_deskgate_check_introspection(ngx_conf_t *cf,
     ngx_http_deskgate_loc_conf_t *lcf);
 static ngx_int_t ngx_http_deskgate_check_issuer(ngx_conf_t *cf,
@@ -26,7 +28,7 @@ ngx_http_deskgate_conf_authenticate(ngx_conf_t *cf, ngx_command_t *cmd,
     ngx_http_deskgate_loc_conf_t   *lcf = conf;
     ngx_http_deskgate_main_conf_t  *mcf;
 
-    if (lcf->keys || lcf->issuers || lcf->vended) {
+    if (ngx_http_deskgate_authenticates(lcf)) {
         return "is duplicate";
     }
 
@@ -53,10 +55,15 @@ ngx_http_deskgate_conf_authenticate(ngx_conf_t *cf, ngx_command_t *cmd,
             rc = ngx_http_deskgate_conf_list(cf, &lcf->vended, &mcf->vended,
                                              "deskgate_vended", names);
 
+        } else if (ngx_strncmp(value[i].data, "handle=", 7) == 0) {
+            names.data = value[i].data + 7;
+            names.len = value[i].len - 7;
+            rc = ngx_http_deskgate_conf_handles(cf, lcf, &names);
+
         } else {
             ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                                "invalid parameter \"%V\"; known are sigv4=, "
-                               "bearer= and vended=", &value[i]);
+                               "bearer=, vended= and handle=", &value[i]);
             return NGX_CONF_ERROR;
         }
 
@@ -66,6 +73,42 @@ ngx_http_deskgate_conf_authenticate(ngx_conf_t *cf, ngx_command_t *cmd,
     }
 
     return NGX_CONF_OK;
+}
+
+
+/* Whether anybody may call at the location. */
+
+ngx_uint_t
+ngx_http_deskgate_authenticates(const ngx_http_deskgate_loc_conf_t *lcf)
+{
+    return lcf->keys || lcf->issuers || lcf->vended || lcf->handles;
+}
+
+
+static ngx_int_t
+ngx_http_deskgate_conf_handles(ngx_conf_t *cf,
+    ngx_http_deskgate_loc_conf_t *lcf, ngx_str_t *name)
+{
+    ngx_http_deskgate_main_conf_t  *mcf;
+
+    mcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_deskgate_module);
+
+    if (lcf->handles) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "handle= names one broker");
+        return NGX_ERROR;
+    }
+
+    lcf->handles = ngx_http_deskgate_conf_find(&mcf->brokers, name);
+
+    if (lcf->handles == NULL || lcf->handles->authority) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "no deskgate_broker \"%V\" that gives tokens is "
+                           "defined above", name);
+        return NGX_ERROR;
+    }
+
+    return NGX_OK;
 }
 
 
@@ -117,11 +160,22 @@ ngx_http_deskgate_finish_identity(ngx_conf_t *cf,
     ngx_http_deskgate_issuer_t    **issuer;
     ngx_http_deskgate_main_conf_t  *mcf;
 
+    mcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_deskgate_module);
+
+    if (lcf->handles
+        && ngx_http_deskgate_conf_find(&mcf->issuers, &lcf->handles->name))
+    {
+        ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
+                      "broker \"%V\", whose handles the \"deskgate\" in "
+                      "%s:%ui accepts, is named like an issuer; name it "
+                      "otherwise", &lcf->handles->name, lcf->conf_file,
+                      lcf->line);
+        return NGX_ERROR;
+    }
+
     if (lcf->issuers == NULL) {
         return NGX_OK;
     }
-
-    mcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_deskgate_module);
 
     issuer = lcf->issuers->elts;
 

@@ -357,7 +357,7 @@ ngx_http_deskgate_check_complete(ngx_conf_t *cf,
                    "no shared zone: add \"deskgate_zone desk:32m;\" in http");
     }
 
-    if (lcf->keys == NULL && lcf->issuers == NULL && lcf->vended == NULL) {
+    if (!ngx_http_deskgate_authenticates(lcf)) {
         return ngx_http_deskgate_missing(cf, lcf,
                    "nobody can authenticate: add \"deskgate_authenticate\"");
     }
@@ -384,6 +384,21 @@ ngx_http_deskgate_check_complete(ngx_conf_t *cf,
                    "no token for the broker: add \"deskgate_inject\"");
     }
 
+    if (lcf->handles && (!brokers || lcf->handles != lcf->broker)) {
+        return ngx_http_deskgate_missing(cf, lcf,
+                   "handles stand for tokens of the broker that "
+                   "\"deskgate_inject\" names: handle= is to name that one");
+    }
+
+    if (brokers && lcf->broker->authority == NULL
+        && lcf->broker->secret_path.len == 0
+        && (lcf->keys || lcf->issuers || lcf->vended))
+    {
+        return ngx_http_deskgate_missing(cf, lcf,
+                   "for callers without a handle the broker needs client_id "
+                   "and client_secret_file");
+    }
+
     if (brokers < lcf->offers->nelts && lcf->sign == NULL) {
         return ngx_http_deskgate_missing(cf, lcf,
                    "nothing to sign with: add \"deskgate_sign\"");
@@ -399,7 +414,8 @@ ngx_http_deskgate_missing(ngx_conf_t *cf, ngx_http_deskgate_loc_conf_t *lcf,
 {
     ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
                   "\"deskgate%s\" in %s:%ui is incomplete: %s",
-                  lcf->vend ? "_vend" : lcf->authority ? "_token" : "",
+                  lcf->vend ? "_vend"
+                  : lcf->authority || lcf->pass ? "_token" : "",
                   lcf->conf_file, lcf->line, reason);
 
     return NGX_CONF_ERROR;
@@ -423,7 +439,7 @@ ngx_http_deskgate_finish_own(ngx_conf_t *cf,
                    "no shared zone: add \"deskgate_zone desk:32m;\" in http");
     }
 
-    if (lcf->keys == NULL && lcf->issuers == NULL && lcf->vended == NULL) {
+    if (!ngx_http_deskgate_authenticates(lcf) && lcf->pass == NULL) {
         return ngx_http_deskgate_missing(cf, lcf,
                    "nobody can authenticate: add \"deskgate_authenticate\"");
     }
@@ -436,6 +452,11 @@ ngx_http_deskgate_finish_own(ngx_conf_t *cf,
     if (offer->region.len == 0) {
         return ngx_http_deskgate_missing(cf, lcf,
                    "records and signatures name a region: add region=");
+    }
+
+    if (lcf->handles) {
+        return ngx_http_deskgate_missing(cf, lcf,
+                   "handles are for calls of their broker");
     }
 
     if (lcf->vend && lcf->vended) {

@@ -125,7 +125,7 @@ ngx_http_deskgate_conf_vended(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 }
 
 
-/* deskgate_vend vended=NAME [lifetime=TIME] [locations=...] ... */
+/* deskgate_vend sts=NAME ..., deskgate_vend vended=NAME [lifetime=TIME] [locations=...] ... */
 
 char *
 ngx_http_deskgate_conf_vend(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
@@ -157,7 +157,6 @@ ngx_http_deskgate_conf_vend(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         return NGX_CONF_ERROR;
     }
 
-    vend->lifetime = DG_VEND_LIFETIME;
     lcf->vend = vend;
 
     value = cf->args->elts;
@@ -169,7 +168,22 @@ ngx_http_deskgate_conf_vend(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         }
     }
 
-    return vend->vended ? NGX_CONF_OK : "needs vended=NAME";
+    if ((vend->vended == NULL) == (vend->sts == NULL)) {
+        return "needs vended=NAME or sts=NAME, and takes one of them";
+    }
+
+    if (vend->sts && (vend->lifetime || vend->locations.nelts
+                      || vend->services.nelts || vend->claims.nelts))
+    {
+        return "takes no lifetime=, locations=, services= and claims= with "
+               "sts=: real credentials are AWS's to limit";
+    }
+
+    if (vend->lifetime == 0) {
+        vend->lifetime = DG_VEND_LIFETIME;
+    }
+
+    return NGX_CONF_OK;
 }
 
 
@@ -199,6 +213,19 @@ ngx_http_deskgate_vend_param(ngx_conf_t *cf, ngx_http_deskgate_vend_t *vend,
         return vend->vended ? NGX_CONF_OK
                             : "names no \"deskgate_vended\" that is defined "
                               "above";
+    }
+
+    if (dg_span_equal(part, DG_SPAN("sts"))) {
+        vend->sts = ngx_http_deskgate_conf_find(&mcf->credentials, &text);
+
+        if (vend->sts == NULL) {
+            return "names no \"deskgate_credentials\" that is defined above";
+        }
+
+        return vend->sts->provide == ngx_http_deskgate_provide_by_rule
+               ? NGX_CONF_OK
+               : "gives away credentials by rules for callers alone (rule, "
+                 "caller_web_identity), never the gateway's own";
     }
 
     if (dg_span_equal(part, DG_SPAN("lifetime"))) {
@@ -238,7 +265,7 @@ ngx_http_deskgate_vend_param(ngx_conf_t *cf, ngx_http_deskgate_vend_t *vend,
     }
 
     ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                       "invalid parameter \"%V\"; known are vended=, "
+                       "invalid parameter \"%V\"; known are vended=, sts=, "
                        "lifetime=, locations=, services=, claims=, region= "
                        "and forwarded=on", &name);
 

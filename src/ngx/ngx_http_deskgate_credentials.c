@@ -9,6 +9,9 @@
 #include "ngx_http_deskgate.h"
 
 #define NGX_HTTP_DESKGATE_EXPIRY_MARGIN  10  /* s, before the very end */
+#define NGX_HTTP_DESKGATE_STS_LEAST      900  /* s; STS gives no less */
+#define NGX_HTTP_DESKGATE_STS_DEFAULT    3600
+#define NGX_HTTP_DESKGATE_STS_STEP       300
 
 
 /* What one flight to STS is about */
@@ -19,6 +22,8 @@ typedef struct {
 } ngx_http_deskgate_assumption_t;
 
 
+static void ngx_http_deskgate_shorten(ngx_http_deskgate_ctx_t *ctx,
+    dg_sts_request_t *request);
 static ngx_int_t ngx_http_deskgate_assume(ngx_http_request_t *r,
     ngx_http_deskgate_ctx_t *ctx, ngx_http_deskgate_credentials_t *c,
     const dg_sts_request_t *request, dg_credentials_t *out);
@@ -146,8 +151,43 @@ ngx_http_deskgate_provide_by_rule(ngx_http_request_t *r,
         return ngx_http_deskgate_refused(ctx, DG_REFUSE_ROLE_NONE, reason);
     }
 
-    return err == DG_OK
-           ? ngx_http_deskgate_assume(r, ctx, c, &request, out) : NGX_ERROR;
+    if (err != DG_OK) {
+        return NGX_ERROR;
+    }
+
+    if (ctx->lcf->vend) {
+        ngx_http_deskgate_shorten(ctx, &request);
+    }
+
+    return ngx_http_deskgate_assume(r, ctx, c, &request, out);
+}
+
+
+/*
+ * Credentials that leave the gateway cannot be taken back: STS is asked for
+ * no more than is left of the caller's token, as far as STS goes down.  In
+ * steps, for calls of one token to find the same ones.
+ */
+
+static void
+ngx_http_deskgate_shorten(ngx_http_deskgate_ctx_t *ctx,
+    dg_sts_request_t *request)
+{
+    int64_t  left;
+
+    if (ctx->caller.expires_at == 0) {
+        return;
+    }
+
+    left = ctx->caller.expires_at - ngx_time();
+    left -= left % NGX_HTTP_DESKGATE_STS_STEP;
+    left = ngx_max(left, NGX_HTTP_DESKGATE_STS_LEAST);
+
+    if (request->duration == 0) {
+        request->duration = NGX_HTTP_DESKGATE_STS_DEFAULT;
+    }
+
+    request->duration = ngx_min(request->duration, left);
 }
 
 
@@ -187,10 +227,20 @@ ngx_http_deskgate_wanted_role(ngx_http_deskgate_ctx_t *ctx,
     dg_span_t *wanted)
 {
     bool                repeated;
+    ngx_str_t           text;
     dg_span_t           names, name;
     const dg_header_t  *header;
 
     *wanted = dg_span(NULL, 0);
+
+    /* an SDK that fetches credentials sends a URL and no header of ours */
+
+    if (ctx->lcf->vend
+        && ngx_http_arg(ctx->request, (u_char *) "role", 4, &text) == NGX_OK)
+    {
+        *wanted = ngx_http_deskgate_span(&text);
+        return NGX_OK;
+    }
 
     header = dg_request_header(&ctx->received, DG_SPAN("x-deskgate-role"),
                                &repeated);

@@ -54,7 +54,8 @@ static ngx_uint_t
 ngx_http_deskgate_may_renew(ngx_http_deskgate_ctx_t *ctx)
 {
     if (ctx->call.service->is_broker) {
-        return ctx->status == NGX_HTTP_UNAUTHORIZED;
+        /* whose token it is asks for another himself */
+        return ctx->status == NGX_HTTP_UNAUTHORIZED && ctx->handled.len == 0;
     }
 
     return (ctx->status == NGX_HTTP_BAD_REQUEST

@@ -459,6 +459,8 @@ ngx_http_deskgate_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
         conf->serve = prev->serve;
         conf->vend = prev->vend;
         conf->authority = prev->authority;
+        conf->pass = prev->pass;
+        conf->pass_real = prev->pass_real;
         conf->grants = prev->grants;
         conf->conf_file = prev->conf_file;
         conf->line = prev->line;
@@ -466,7 +468,8 @@ ngx_http_deskgate_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
 
     ngx_conf_merge_value(conf->enable, prev->enable, 0);
 
-    if (conf->keys == NULL && conf->issuers == NULL && conf->vended == NULL) {
+    if (!ngx_http_deskgate_authenticates(conf)) {
+        conf->handles = prev->handles;
         conf->keys = prev->keys;
         conf->issuers = prev->issuers;
         conf->vended = prev->vended;

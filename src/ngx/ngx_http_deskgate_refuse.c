@@ -234,12 +234,13 @@ ngx_http_deskgate_challenge(ngx_http_request_t *r,
     error = ngx_http_deskgate_bearer_error(ctx);
     metadata = &ctx->lcf->resource_metadata;
 
-    if (ctx->lcf->authority && r->headers_out.status == NGX_HTTP_UNAUTHORIZED)
+    if ((ctx->lcf->authority || ctx->lcf->pass)
+        && r->headers_out.status == NGX_HTTP_UNAUTHORIZED)
     {
         ngx_str_set(&value, "Basic realm=\"deskgate\"");
 
-    } else if (ctx->lcf->authority || ctx->lcf->issuers == NULL
-               || error == NULL)
+    } else if (ctx->lcf->authority || ctx->lcf->pass || error == NULL
+               || (ctx->lcf->issuers == NULL && ctx->lcf->handles == NULL))
     {
         return NGX_OK;
 

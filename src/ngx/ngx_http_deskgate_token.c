@@ -45,6 +45,10 @@ ngx_http_deskgate_authenticate_own(ngx_http_request_t *r,
     bool                repeated;
     const dg_header_t  *header;
 
+    if (ctx->lcf->pass) {
+        return ngx_http_deskgate_pass_client(r, ctx);
+    }
+
     if (ctx->lcf->authority == NULL) {
         return ngx_http_deskgate_authenticate(r, ctx);
     }
@@ -177,7 +181,7 @@ ngx_http_deskgate_grant(ngx_http_request_t *r, ngx_http_deskgate_ctx_t *ctx)
 {
     ngx_int_t  rc;
 
-    if (ctx->lcf->authority == NULL) {
+    if (ctx->lcf->authority == NULL && ctx->lcf->pass == NULL) {
         return NGX_OK;
     }
 
@@ -186,6 +190,10 @@ ngx_http_deskgate_grant(ngx_http_request_t *r, ngx_http_deskgate_ctx_t *ctx)
         if (rc != NGX_OK) {
             return rc;
         }
+    }
+
+    if (ctx->lcf->pass) {
+        return NGX_OK;
     }
 
     if (ctx->asked->grant.type == DG_GRANT_TOKEN_EXCHANGE) {
@@ -256,9 +264,15 @@ ngx_http_deskgate_ask(ngx_http_request_t *r, ngx_http_deskgate_ctx_t *ctx)
         body[i] = body[i] == '+' ? ' ' : body[i];
     }
 
+    ngx_memzero(&rules, sizeof(dg_grant_rules_t));
+
     rules.types = ctx->lcf->grants;
-    rules.issuer = ngx_http_deskgate_span(&ctx->lcf->authority->issuer);
-    rules.audience = ngx_http_deskgate_span(&ctx->lcf->authority->audience);
+
+    if (ctx->lcf->authority) {
+        rules.issuer = ngx_http_deskgate_span(&ctx->lcf->authority->issuer);
+        rules.audience = ngx_http_deskgate_span(
+                             &ctx->lcf->authority->audience);
+    }
 
     refusal = dg_grant_read(&rules, ngx_http_deskgate_span(&r->args),
                             dg_span(body, ctx->body_length), &ctx->arena,

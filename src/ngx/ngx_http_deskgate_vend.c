@@ -20,6 +20,10 @@ static ngx_uint_t ngx_http_deskgate_policies_loaded(
     ngx_http_deskgate_ctx_t *ctx, const dg_caller_t *caller);
 static ngx_uint_t ngx_http_deskgate_is_listed(const dg_span_t *list,
     size_t count, dg_span_t name);
+static ngx_int_t ngx_http_deskgate_vend_sts(ngx_http_request_t *r,
+    ngx_http_deskgate_ctx_t *ctx);
+static ngx_int_t ngx_http_deskgate_vend_sts_record(
+    ngx_http_deskgate_ctx_t *ctx, const dg_credentials_t *c);
 static ngx_int_t ngx_http_deskgate_may_vend(ngx_http_deskgate_ctx_t *ctx);
 static ngx_uint_t ngx_http_deskgate_was_vended(const dg_caller_t *caller);
 static ngx_int_t ngx_http_deskgate_vend_session(ngx_http_deskgate_ctx_t *ctx,
@@ -210,6 +214,10 @@ ngx_http_deskgate_serve_vend(ngx_http_request_t *r,
         return rc;
     }
 
+    if (ctx->lcf->vend->sts) {
+        return ngx_http_deskgate_vend_sts(r, ctx);
+    }
+
     vended = (dg_vended_t *) ngx_http_deskgate_secret_memory(r,
                                                        sizeof(dg_vended_t));
     w = dg_writer(ngx_http_deskgate_secret_memory(r,
@@ -254,6 +262,109 @@ ngx_http_deskgate_serve_vend(ngx_http_request_t *r,
 
     return ngx_http_deskgate_give(r, ctx, DG_SPAN("application/json"),
                                   dg_written(&w));
+}
+
+
+/*
+ * Real ones, of the role that the rules give this caller.  They are AWS's:
+ * no policy of the gateway is asked where they are used.
+ */
+
+static ngx_int_t
+ngx_http_deskgate_vend_sts(ngx_http_request_t *r,
+    ngx_http_deskgate_ctx_t *ctx)
+{
+    size_t            size;
+    ngx_int_t         rc;
+    dg_writer_t       w;
+    dg_credentials_t  c;
+
+    ngx_memzero(&c, sizeof(dg_credentials_t));
+
+    rc = ngx_http_deskgate_provide(r, ctx, ctx->lcf->vend->sts, &c);
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
+    /* without an end they would be somebody's own key */
+
+    if (c.session_token.len == 0 || c.expires_at == 0) {
+        return ngx_http_deskgate_refused(ctx,
+                   DG_REFUSE_CREDENTIALS_UNAVAILABLE,
+                   "STS gave no temporary credentials");
+    }
+
+    size = NGX_HTTP_DESKGATE_VEND_TEXT
+           + 6 * (c.access_key_id.len + c.secret_access_key.len
+                  + c.session_token.len);
+
+    w = dg_writer(ngx_http_deskgate_secret_memory(r, size), size);
+
+    if (w.data == NULL
+        || ngx_http_deskgate_vend_sts_record(ctx, &c) != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    dg_write_cstr(&w, "{\"AccessKeyId\":");
+    dg_json_write_string(&w, c.access_key_id);
+    dg_write_cstr(&w, ",\"SecretAccessKey\":");
+    dg_json_write_string(&w, c.secret_access_key);
+    dg_write_cstr(&w, ",\"Token\":");
+    dg_json_write_string(&w, c.session_token);
+    dg_write_cstr(&w, ",\"Expiration\":\"");
+    dg_time_write_iso(&w, c.expires_at);
+    dg_write_cstr(&w, "\"}");
+
+    return w.overflow ? NGX_ERROR
+           : ngx_http_deskgate_give(r, ctx, DG_SPAN("application/json"),
+                                    dg_written(&w));
+}
+
+
+static ngx_int_t
+ngx_http_deskgate_vend_sts_record(ngx_http_deskgate_ctx_t *ctx,
+    const dg_credentials_t *c)
+{
+    dg_writer_t       parameters, elements;
+    dg_inspection_t  *inspection;
+
+    inspection = dg_arena_calloc(&ctx->arena, 1, sizeof(dg_inspection_t));
+    parameters = dg_writer(dg_arena_alloc(&ctx->arena,
+                                          NGX_HTTP_DESKGATE_VEND_TEXT),
+                           NGX_HTTP_DESKGATE_VEND_TEXT);
+    elements = dg_writer(dg_arena_alloc(&ctx->arena,
+                                        NGX_HTTP_DESKGATE_VEND_TEXT),
+                         NGX_HTTP_DESKGATE_VEND_TEXT);
+
+    if (inspection == NULL || parameters.data == NULL
+        || elements.data == NULL)
+    {
+        return NGX_ERROR;
+    }
+
+    dg_write_cstr(&parameters, "{\"mode\":\"sts\",\"credentials\":");
+    dg_json_write_string(&parameters,
+                     ngx_http_deskgate_span(&ctx->lcf->vend->sts->name));
+    dg_write_cstr(&parameters, ",\"rule\":");
+    dg_json_write_string(&parameters, ctx->rule->name);
+    dg_write_char(&parameters, '}');
+
+    dg_write_cstr(&elements, "{\"credentials\":{\"accessKeyId\":");
+    dg_json_write_string(&elements, c->access_key_id);
+    dg_write_cstr(&elements, ",\"expiration\":\"");
+    dg_time_write_iso(&elements, c->expires_at);
+    dg_write_cstr(&elements, "\"}}");
+
+    if (parameters.overflow || elements.overflow) {
+        return NGX_ERROR;
+    }
+
+    inspection->parameters = dg_written(&parameters);
+    ctx->inspection = inspection;
+    ctx->elements = dg_written(&elements);
+
+    return NGX_OK;
 }
 
 
