@@ -63,7 +63,11 @@ Deskgate::Gateway::configure($t, workers => 2,
             deskgate_throttle rate=1r/m burst=1 key=caller;
             $audit
         }
-        location = /_sts { internal; proxy_pass http://127.0.0.1:8103; }
+        location = /_sts {
+            internal;
+            proxy_set_header  Host sts.test;
+            proxy_pass        http://127.0.0.1:8103/;
+        }
 ");
 
 my $sts = Deskgate::Sts->start($t, port => 8103,
@@ -75,7 +79,7 @@ $t->secret($_) foreach 'secret-of-sts-', 'token-of-sts-';
 $t->run();
 
 my $admin = $corp->token(sub => 'ada', groups => ['admins'],
-    exp => time + 1500);
+    exp => time + 1600);
 my $user = $corp->token(sub => 'carol', exp => time + 3600);
 
 # by rule
@@ -91,8 +95,8 @@ is($form->{RoleArn}, "$ROLE/admins", 'the first rule that fits');
 is($given->{AccessKeyId}, $who{access_key}, 'STS\'s access key id');
 is($given->{SecretAccessKey}, $who{secret_key}, 'its secret');
 is($given->{Token}, $who{session_token}, 'its session token');
-cmp_ok(ends($given), '<=', time + 1500, 'told to end with the token');
-is($form->{DurationSeconds}, 1200, 'and asked for no longer');
+cmp_ok(ends($given), '<=', time + 1600, 'told to end with the token');
+is($form->{DurationSeconds}, 1500, 'and asked for no longer');
 
 my $record = record_of($t, $answer);
 

@@ -125,7 +125,10 @@ ngx_http_deskgate_conf_vended(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 }
 
 
-/* deskgate_vend sts=NAME ..., deskgate_vend vended=NAME [lifetime=TIME] [locations=...] ... */
+/*
+ * deskgate_vend vended=NAME [lifetime=TIME] [locations=...] ...
+ * deskgate_vend sts=NAME ...
+ */
 
 char *
 ngx_http_deskgate_conf_vend(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)

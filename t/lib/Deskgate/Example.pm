@@ -183,8 +183,9 @@ sub define_names {
     my %used = (
         keys        => [words($text, qr/\bsigv4=([\w,.-]+)/)],
         issuer      => [words($text, qr/\bbearer=([\w,.-]+)/)],
-        credentials => [words($text, qr/^\s*deskgate_sign\s+(\w+)/m)],
-        broker      => [words($text, qr/^\s*deskgate_inject\s+(\w+)/m)],
+        credentials => [words($text, qr/^\s*(?:deskgate_sign|source)\s+(\w+)/m)],
+        broker      => [words($text,
+            qr/(?:^\s*deskgate_inject\s+|\sbroker=|\shandle=)(\w+)/m)],
         authority   => [words($text,
             qr/^\s*deskgate_(?:token|jwks|metadata)\s+(\w+)/m)],
         vended      => [words($text, qr/\bvended=([\w,.-]+)/)],
