@@ -45,10 +45,6 @@ ngx_http_deskgate_authenticate(ngx_http_request_t *r,
                        "a signature and a bearer token");
         }
 
-        if (ngx_http_deskgate_is_handle(ctx->bearer)) {
-            return ngx_http_deskgate_authenticate_handle(r, ctx);
-        }
-
         return ngx_http_deskgate_authenticate_bearer(r, ctx);
 
     case NGX_DECLINED:
@@ -109,6 +105,10 @@ ngx_http_deskgate_authenticate_bearer(ngx_http_request_t *r,
     dg_token_rules_t             rules;
     dg_token_cache_t            *cache;
     ngx_http_deskgate_issuer_t  *issuer;
+
+    if (ngx_http_deskgate_is_handle(ctx->bearer)) {
+        return ngx_http_deskgate_authenticate_handle(r, ctx);
+    }
 
     if (ctx->lcf->issuers == NULL) {
         return ngx_http_deskgate_refused(ctx, DG_REFUSE_TOKEN_ISSUER,
