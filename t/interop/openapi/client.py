@@ -80,18 +80,10 @@ def basic_token(endpoint):
         'client_credentials')
 
 
-def provider_token(endpoint):
-    """What a caller of the gateway brings: the identity provider's token."""
-    header = (RUN / 'client' / 'bearer.header').read_text().strip()
-    return dcv_client.GetAccessTokenResponse(
-        access_token=header.split()[-1], token_type='Bearer',
-        expires_in=3600)
-
-
 # where, how a caller gets its token, and the address that users connect to
 PLACES = [
     ('broker', BROKER, basic_token, None),
-    ('gateway', GATEWAY, provider_token, CONNECT),
+    ('gateway', GATEWAY, basic_token, CONNECT),
 ]
 
 
