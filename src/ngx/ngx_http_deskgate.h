@@ -171,6 +171,7 @@ typedef struct {
     dg_policy_session_t            *sessions;    /* by index of the key */
 } ngx_http_deskgate_keyset_t;
 
+typedef struct ngx_http_deskgate_proof_s  ngx_http_deskgate_proof_t;
 typedef struct ngx_http_deskgate_introspection_s
     ngx_http_deskgate_introspection_t;
 
@@ -332,6 +333,7 @@ typedef struct {
     ngx_array_t                     services;    /* of dg_service_t * */
     ngx_array_t                     keys;        /* of ..._keys_t * */
     ngx_array_t                     issuers;
+    ngx_array_t                     proofs;
     ngx_array_t                     credentials;
     ngx_array_t                     vended;
     ngx_array_t                     authorities;
@@ -365,6 +367,7 @@ struct ngx_http_deskgate_loc_conf_s {
     ngx_flag_t                      authenticate_off;
     ngx_array_t                    *keys;        /* of ..._keys_t * */
     ngx_array_t                    *issuers;     /* of ..._issuer_t * */
+    ngx_http_deskgate_proof_t      *proof;       /* NULL: none are taken */
     ngx_array_t                    *vended;      /* of ..._vended_t * */
     ngx_http_deskgate_broker_t     *handles;     /* whose are accepted */
     dg_sigv4_rules_t                rules;

@@ -7,6 +7,8 @@
 
 #include "ngx_http_deskgate_bearer.h"
 
+#include "core/dg_proof.h"
+
 
 static ngx_int_t ngx_http_deskgate_authenticate_sigv4(
     ngx_http_request_t *r, ngx_http_deskgate_ctx_t *ctx);
@@ -108,6 +110,14 @@ ngx_http_deskgate_authenticate_bearer(ngx_http_request_t *r,
 
     if (ngx_http_deskgate_is_handle(ctx->bearer)) {
         return ngx_http_deskgate_authenticate_handle(r, ctx);
+    }
+
+    /* a token endpoint would have to take each one only once */
+
+    if (ctx->lcf->proof && ctx->lcf->authority == NULL
+        && dg_proof_is(ctx->bearer))
+    {
+        return ngx_http_deskgate_authenticate_proof(r, ctx);
     }
 
     if (ctx->lcf->issuers == NULL) {

@@ -32,6 +32,17 @@ struct ngx_http_deskgate_introspection_s {
 };
 
 
+/* Whom STS confirms: deskgate_proof */
+struct ngx_http_deskgate_proof_s {
+    ngx_str_t                       name;
+    ngx_str_t                       sts;         /* internal location */
+    ngx_str_t                       host;        /* that is signed */
+    ngx_str_t                       audience;    /* this gateway */
+    ngx_array_t                     accounts;    /* of dg_span_t */
+    dg_throttle_rate_t              rate;        /* of all questions */
+};
+
+
 /* jwks: the keys of issuers */
 dg_err_t ngx_http_deskgate_jwks_load(dg_span_t text, dg_jwks_t **set,
     dg_diag_t *diag);
@@ -50,6 +61,11 @@ ngx_http_deskgate_issuer_t *ngx_http_deskgate_introspector(
     ngx_http_deskgate_ctx_t *ctx);
 ngx_int_t ngx_http_deskgate_introspect(ngx_http_request_t *r,
     ngx_http_deskgate_ctx_t *ctx, ngx_http_deskgate_issuer_t *issuer);
+ngx_int_t ngx_http_deskgate_may_ask(ngx_http_request_t *r,
+    ngx_http_deskgate_ctx_t *ctx, dg_span_t what, dg_span_t name,
+    const dg_throttle_rate_t *rate, const dg_cache_key_t *key);
+ngx_int_t ngx_http_deskgate_authenticate_proof(ngx_http_request_t *r,
+    ngx_http_deskgate_ctx_t *ctx);
 char *ngx_http_deskgate_conf_introspect(ngx_conf_t *cf, ngx_str_t *value,
     ngx_uint_t count, void *object);
 

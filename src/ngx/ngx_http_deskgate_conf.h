@@ -115,6 +115,8 @@ ngx_int_t ngx_http_deskgate_conf_parts(ngx_array_t *array, dg_span_t text);
 /* What the directives do. */
 char *ngx_http_deskgate_conf_zone(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
+char *ngx_http_deskgate_conf_proof(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
 char *ngx_http_deskgate_conf_issuer(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 char *ngx_http_deskgate_conf_keys(ngx_conf_t *cf, ngx_command_t *cmd,

@@ -60,10 +60,23 @@ ngx_http_deskgate_conf_authenticate(ngx_conf_t *cf, ngx_command_t *cmd,
             names.len = value[i].len - 7;
             rc = ngx_http_deskgate_conf_handles(cf, lcf, &names);
 
+        } else if (ngx_strncmp(value[i].data, "proof=", 6) == 0) {
+            names.data = value[i].data + 6;
+            names.len = value[i].len - 6;
+            lcf->proof = ngx_http_deskgate_conf_find(&mcf->proofs, &names);
+            rc = lcf->proof ? NGX_OK : NGX_ERROR;
+
+            if (lcf->proof == NULL) {
+                ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                                   "no deskgate_proof \"%V\" is defined "
+                                   "above", &names);
+            }
+
         } else {
             ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                                "invalid parameter \"%V\"; known are sigv4=, "
-                               "bearer=, vended= and handle=", &value[i]);
+                               "bearer=, vended=, handle= and proof=",
+                               &value[i]);
             return NGX_CONF_ERROR;
         }
 
@@ -81,7 +94,8 @@ ngx_http_deskgate_conf_authenticate(ngx_conf_t *cf, ngx_command_t *cmd,
 ngx_uint_t
 ngx_http_deskgate_authenticates(const ngx_http_deskgate_loc_conf_t *lcf)
 {
-    return lcf->keys || lcf->issuers || lcf->vended || lcf->handles;
+    return lcf->keys || lcf->issuers || lcf->vended || lcf->handles
+           || lcf->proof;
 }
 
 

@@ -12,9 +12,6 @@
 
 static ngx_http_deskgate_flight_t *ngx_http_deskgate_introspect_flight(
     ngx_http_deskgate_ctx_t *ctx, ngx_http_deskgate_issuer_t *issuer);
-static ngx_int_t ngx_http_deskgate_introspect_may(ngx_http_request_t *r,
-    ngx_http_deskgate_ctx_t *ctx, ngx_http_deskgate_issuer_t *issuer,
-    const dg_cache_key_t *key);
 static ngx_int_t ngx_http_deskgate_introspect_caller(ngx_http_request_t *r,
     ngx_http_deskgate_ctx_t *ctx, ngx_http_deskgate_issuer_t *issuer,
     dg_span_t answer);
@@ -89,7 +86,10 @@ ngx_http_deskgate_introspect(ngx_http_request_t *r,
             return NGX_ERROR;
         }
 
-        rc = ngx_http_deskgate_introspect_may(r, ctx, issuer, &flight->key);
+        rc = ngx_http_deskgate_may_ask(r, ctx, DG_SPAN("introspections"),
+                                       ngx_http_deskgate_span(&issuer->name),
+                                       &issuer->introspection->rate,
+                                       &flight->key);
         if (rc != NGX_OK) {
             return rc;
         }
@@ -144,10 +144,10 @@ ngx_http_deskgate_introspect_flight(ngx_http_deskgate_ctx_t *ctx,
  * often waits, and so does everybody when the issuer is asked too often.
  */
 
-static ngx_int_t
-ngx_http_deskgate_introspect_may(ngx_http_request_t *r,
-    ngx_http_deskgate_ctx_t *ctx, ngx_http_deskgate_issuer_t *issuer,
-    const dg_cache_key_t *key)
+ngx_int_t
+ngx_http_deskgate_may_ask(ngx_http_request_t *r,
+    ngx_http_deskgate_ctx_t *ctx, dg_span_t what, dg_span_t name,
+    const dg_throttle_rate_t *rate, const dg_cache_key_t *key)
 {
     dg_err_t              err;
     dg_span_t             parts[2];
@@ -166,11 +166,11 @@ ngx_http_deskgate_introspect_may(ngx_http_request_t *r,
         return NGX_DECLINED;
     }
 
-    parts[0] = DG_SPAN("introspections");
-    parts[1] = ngx_http_deskgate_span(&issuer->name);
+    parts[0] = what;
+    parts[1] = name;
 
     take.key = dg_throttle_key(ngx_http_deskgate_throttle_table(), parts, 2);
-    take.rate = issuer->introspection->rate;
+    take.rate = *rate;
     take.cost = 1;
 
     ngx_http_deskgate_zone_lock();
@@ -185,8 +185,7 @@ ngx_http_deskgate_introspect_may(ngx_http_request_t *r,
     ctx->retry_after = err == DG_OK ? result.retry_ms : 0;
 
     return ngx_http_deskgate_refused(ctx, DG_REFUSE_AUTHENTICATION_RATE,
-               "the issuer is asked for too many tokens: see \"rate=\" of "
-               "its \"introspect\"");
+               "too many are asked for that are not known");
 }
 
 

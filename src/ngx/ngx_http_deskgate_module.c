@@ -64,6 +64,13 @@ static ngx_command_t  ngx_http_deskgate_commands[] = {
       0,
       NULL },
 
+    { ngx_string("deskgate_proof"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_BLOCK|NGX_CONF_TAKE1,
+      ngx_http_deskgate_conf_proof,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      0,
+      NULL },
+
     { ngx_string("deskgate_keys"),
       NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE2,
       ngx_http_deskgate_conf_keys,
@@ -343,7 +350,8 @@ ngx_http_deskgate_create_main_conf(ngx_conf_t *cf)
     mcf->policy_strict = NGX_CONF_UNSET;
 
     ngx_array_t  *pointers[] = {
-        &mcf->services, &mcf->keys, &mcf->issuers, &mcf->credentials,
+        &mcf->services, &mcf->keys, &mcf->issuers, &mcf->proofs,
+        &mcf->credentials,
         &mcf->vended, &mcf->authorities, &mcf->brokers, &mcf->trails,
         &mcf->throttles, &mcf->rereads
     };
@@ -417,6 +425,7 @@ ngx_http_deskgate_create_loc_conf(ngx_conf_t *cf)
      *     lcf->services = NULL;
      *     lcf->keys = NULL;
      *     lcf->issuers = NULL;
+     *     lcf->proof = NULL;
      *     lcf->relaxed = NULL;
      *     lcf->policy_set = { 0 };
      *     lcf->conf_file = NULL;
@@ -472,6 +481,7 @@ ngx_http_deskgate_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
         conf->handles = prev->handles;
         conf->keys = prev->keys;
         conf->issuers = prev->issuers;
+        conf->proof = prev->proof;
         conf->vended = prev->vended;
     }
 

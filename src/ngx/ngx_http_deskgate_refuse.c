@@ -240,7 +240,8 @@ ngx_http_deskgate_challenge(ngx_http_request_t *r,
         ngx_str_set(&value, "Basic realm=\"deskgate\"");
 
     } else if (ctx->lcf->authority || ctx->lcf->pass || error == NULL
-               || (ctx->lcf->issuers == NULL && ctx->lcf->handles == NULL))
+               || (ctx->lcf->issuers == NULL && ctx->lcf->handles == NULL
+                   && ctx->lcf->proof == NULL))
     {
         return NGX_OK;
 
