@@ -123,6 +123,37 @@ typedef struct {
     size_t             member_count;
 } dg_resource_rule_t;
 
+/* A condition key, and where an answer has its value. */
+typedef struct {
+    dg_span_t          key;            /* "dcv:Owner"; with '/' at its end:
+                                          tags, whose keys complete it */
+    bool               is_tags;        /* a list of Key and Value */
+    dg_span_t          member;         /* from the item: "Server/Tags" */
+} dg_told_fact_t;
+
+/* What an answer of the operation tells of resources (overlay). */
+typedef struct {
+    const dg_span_t   *types;          /* of which resource types */
+    size_t             type_count;
+    dg_span_t          items;          /* list of the output; empty: the
+                                          output speaks of one resource */
+    dg_span_t          id;             /* of an item */
+    dg_span_t          lookup;         /* member of the input that takes ids;
+                                          empty: none does */
+    bool               takes_list;     /* several ids at once */
+    size_t             max;            /* ids of one call */
+    dg_span_t          missing;        /* error of a resource that is not
+                                          there; empty: none */
+    const dg_told_fact_t *facts;
+    size_t             fact_count;
+} dg_telling_t;
+
+/* What a caller writes of an existing resource and may be wrong about. */
+typedef struct {
+    dg_span_t          member;         /* from the item: "Owner" */
+    dg_span_t          key;            /* that has the truth: "dcv:Owner" */
+} dg_assertion_t;
+
 struct dg_operation_s {
     const dg_service_t  *service;
     unsigned             index;        /* within the service, 0.. */
@@ -153,6 +184,9 @@ struct dg_operation_s {
     dg_span_t            tag_keys;     /* path of a list of tag keys */
     const dg_span_t     *condition_keys;
     size_t               condition_key_count;
+    const dg_telling_t  *telling;      /* NULL: nothing */
+    const dg_assertion_t *assertions;
+    size_t               assertion_count;
     unsigned             response_status;
     const void          *overlay;      /* const dg_json_t *, for later use */
 };

@@ -56,6 +56,10 @@ DG_MUST_USE dg_err_t dg_model_build_operations(dg_model_build_t *b);
 DG_MUST_USE dg_err_t dg_model_build_overlay(dg_model_build_t *b,
     dg_operation_t *operation, const dg_json_t *overlay);
 
+/* What it says of facts: "tells" and "asserts". */
+DG_MUST_USE dg_err_t dg_model_build_telling(dg_model_build_t *b,
+    dg_operation_t *operation, const dg_json_t *overlay);
+
 /* "A[].B" of an overlay to "A/B", checked against the shape. */
 DG_MUST_USE dg_err_t dg_model_build_path(dg_model_build_t *b,
     const dg_shape_t *shape, const dg_json_t *node, dg_span_t *out);

@@ -282,7 +282,8 @@ dg_model_build_overlay(dg_model_build_t *b, dg_operation_t *o,
 
     if ((err = read_access(b, overlay, o)) != DG_OK
         || (err = read_wire_form(b, overlay, o)) != DG_OK
-        || (err = read_resources(b, overlay, o)) != DG_OK)
+        || (err = read_resources(b, overlay, o)) != DG_OK
+        || (err = dg_model_build_telling(b, o, overlay)) != DG_OK)
     {
         return err;
     }

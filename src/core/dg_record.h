@@ -63,6 +63,7 @@ typedef struct {
     dg_span_t  keys;          /* ready: see dg_policy_context_write() */
     dg_span_t  item_keys;     /* ready: likewise */
     dg_span_t  shadow;        /* ready: array of sets that differ */
+    dg_span_t  facts;         /* of resources: "looked_up", "cached"; empty */
     bool       omitted;       /* documents or keys are missing */
 } dg_record_decision_t;
 

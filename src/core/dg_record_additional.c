@@ -215,6 +215,7 @@ additional_policy(dg_writer_t *w, const dg_record_decision_t *d,
         RECORD_NUMBER(w, "resourceCount", d->resources);
     }
 
+    RECORD_TEXT(w, "facts", d->facts);
     RECORD_TEXT(w, "policySet", d->set);
 
     if (!(dropped & RECORD_DROPPED_CONTEXT)) {

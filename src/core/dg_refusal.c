@@ -335,6 +335,12 @@ static const dg_refusal_info_t  refusals[DG_REFUSAL_COUNT] = {
         "A policy asks for facts of the resource and the lookup failed; the "
         "error log says why."
     },
+    [DG_REFUSE_RESOURCE_DIFFERS] = {
+        "resource_differs", "AccessDeniedException", 403,
+        "The call says of the resource what is not so.",
+        "The Owner in the call is not that of the session; leave it to "
+        "DescribeSessions to say whose it is."
+    },
 
     [DG_REFUSE_THROTTLED] = {
         "throttled", "ThrottlingException", 429, TEXT_RATE,

@@ -80,6 +80,7 @@ typedef enum {
     DG_REFUSE_DENIED_IMPLICIT,
     DG_REFUSE_NO_POLICY,
     DG_REFUSE_FACTS_UNAVAILABLE,
+    DG_REFUSE_RESOURCE_DIFFERS,        /* from what the caller says of it */
 
     /* throttle */
     DG_REFUSE_THROTTLED,

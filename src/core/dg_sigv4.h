@@ -144,6 +144,15 @@ DG_MUST_USE dg_err_t dg_sigv4_sign(dg_signing_keys_t *keys,
     int64_t now, dg_writer_t *authorization, dg_sigv4_trace_t *trace);
 
 /*
+ * The same for a request with this body: *authorization is in the arena.
+ */
+DG_MUST_USE dg_err_t dg_sigv4_sign_body(dg_signing_keys_t *keys,
+    dg_crypto_t *crypto, dg_arena_t *arena, const dg_request_t *request,
+    dg_span_t body, const dg_sigv4_scope_t *scope,
+    const dg_credentials_t *credentials, int64_t now,
+    dg_span_t *authorization);
+
+/*
  * Writes the presigned target (path and query) for a request whose headers
  * are those to be signed (host at least) and whose target holds no X-Amz-*
  * authentication parameter yet.  `expires` in seconds, 1 to

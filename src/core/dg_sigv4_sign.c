@@ -280,3 +280,30 @@ dg_sigv4_presign(dg_signing_keys_t *keys, const dg_request_t *request,
 
     return target->overflow ? DG_ERR_LIMIT : DG_OK;
 }
+
+
+dg_err_t
+dg_sigv4_sign_body(dg_signing_keys_t *keys, dg_crypto_t *crypto,
+    dg_arena_t *arena, const dg_request_t *request, dg_span_t body,
+    const dg_sigv4_scope_t *scope, const dg_credentials_t *credentials,
+    int64_t now, dg_span_t *authorization)
+{
+    char         hash[DG_SHA256_HEX_SIZE];
+    dg_err_t     err;
+    dg_writer_t  w = dg_writer(dg_arena_alloc(arena, DG_SIGV4_VALUE_MAX),
+                               DG_SIGV4_VALUE_MAX);
+
+    if (w.data == NULL) {
+        return DG_ERR_MEMORY;
+    }
+
+    err = dg_sha256_hex(crypto, body, hash);
+
+    if (err == DG_OK) {
+        err = dg_sigv4_sign(keys, request, dg_span(hash, sizeof(hash)), scope,
+                            credentials, now, &w, NULL);
+    }
+
+    *authorization = dg_written(&w);
+    return err;
+}

@@ -211,34 +211,6 @@ dg_sts_write(dg_writer_t *w, const dg_sts_request_t *r)
 }
 
 
-static dg_err_t
-sign(dg_signing_keys_t *keys, dg_crypto_t *crypto, dg_arena_t *arena,
-    const dg_request_t *request, dg_span_t region, dg_span_t body,
-    const dg_credentials_t *credentials, int64_t now, dg_span_t *value)
-{
-    char              hash[DG_SHA256_HEX_SIZE];
-    dg_err_t          err;
-    dg_writer_t       w = dg_writer(dg_arena_alloc(arena, DG_SIGV4_VALUE_MAX),
-                                    DG_SIGV4_VALUE_MAX);
-    dg_sigv4_scope_t  scope = { region, DG_SPAN("sts"),
-                                DG_SIGV4_PATH_NORMALIZED };
-
-    if (w.data == NULL) {
-        return DG_ERR_MEMORY;
-    }
-
-    err = dg_sha256_hex(crypto, body, hash);
-
-    if (err == DG_OK) {
-        err = dg_sigv4_sign(keys, request, dg_span(hash, sizeof(hash)),
-                            &scope, credentials, now, &w, NULL);
-    }
-
-    *value = dg_written(&w);
-    return err;
-}
-
-
 dg_err_t
 dg_sts_headers(dg_signing_keys_t *keys, dg_crypto_t *crypto,
     dg_arena_t *arena, dg_span_t host, dg_span_t region, dg_span_t body,
@@ -253,6 +225,9 @@ dg_sts_headers(dg_signing_keys_t *keys, dg_crypto_t *crypto,
     dg_request_t  request = {
         .method = DG_SPAN("POST"), .target = DG_SPAN("/"), .headers = all
     };
+
+    dg_sigv4_scope_t  scope = { region, DG_SPAN("sts"),
+                                DG_SIGV4_PATH_NORMALIZED };
 
     if (date.data == NULL) {
         return DG_ERR_MEMORY;
@@ -275,8 +250,8 @@ dg_sts_headers(dg_signing_keys_t *keys, dg_crypto_t *crypto,
         all[n] = (dg_header_t) { DG_SPAN("Host"), host };
         request.header_count = n + 1;
 
-        err = sign(keys, crypto, arena, &request, region, body, credentials,
-                   now, &all[n].value);
+        err = dg_sigv4_sign_body(keys, crypto, arena, &request, body, &scope,
+                                 credentials, now, &all[n].value);
         if (err != DG_OK) {
             return err;
         }

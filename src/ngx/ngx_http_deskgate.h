@@ -81,6 +81,8 @@
 #define NGX_HTTP_DESKGATE_MODELS         "/usr/share/deskgate/models"
 
 
+typedef struct ngx_http_deskgate_facts_s  ngx_http_deskgate_facts_t;
+
 /* A step returns NGX_OK (next), NGX_AGAIN or NGX_DONE (parked), NGX_DECLINED
    (refused, ctx->refusal says why), or NGX_ERROR. */
 typedef ngx_int_t (*ngx_http_deskgate_step_pt)(ngx_http_request_t *r,
@@ -342,6 +344,7 @@ typedef struct {
     ngx_array_t                     files;       /* of ..._file_t */
     ngx_array_t                     rereads;     /* of ..._reread_t * */
     ngx_http_deskgate_reread_t     *revocations;
+    ngx_array_t                     lookups;     /* of ..._lookup_t * */
     ngx_array_t                     throttles;   /* of ..._throttle_t *: ids */
     ngx_str_t                       models;
     ngx_flag_t                      loaded;      /* models were */
@@ -376,6 +379,7 @@ struct ngx_http_deskgate_loc_conf_s {
     ngx_array_t                    *policies;    /* of ..._attachment_t */
     ngx_http_deskgate_policy_set_t  policy_set;  /* of them */
     ngx_array_t                    *shadows;     /* of ..._policy_set_t */
+    ngx_array_t                    *lookups;     /* of ..._lookup_t * */
     ngx_array_t                    *throttles;   /* of ..._throttle_t * */
     dg_throttle_rate_t             *failures;    /* NULL: no limit */
     ngx_http_deskgate_credentials_t *sign;
@@ -499,6 +503,7 @@ struct ngx_http_deskgate_ctx_s {
     bool                           *documents;   /* that applied */
     dg_policy_context_t             policy_context;
     const dg_input_texts_t         *texts;       /* those that policies read */
+    ngx_http_deskgate_facts_t      *facts;       /* that are looked up */
     dg_span_t                       shadow;      /* what differs, for records */
     ngx_uint_t                      shadow_count; /* sets that differ */
     ngx_http_deskgate_throttle_t   *bucket;      /* that refused */

@@ -4,16 +4,18 @@
  * Policies to a decision.  There is one way in and no way around it.
  */
 
-#include "ngx_http_deskgate.h"
+#include "ngx_http_deskgate_facts.h"
 
 
 static ngx_int_t ngx_http_deskgate_find_resources(
     ngx_http_deskgate_ctx_t *ctx, dg_span_t **arns);
+static ngx_int_t ngx_http_deskgate_asserted(ngx_http_deskgate_ctx_t *ctx,
+    const dg_call_facts_t *facts);
 static ngx_uint_t ngx_http_deskgate_attaches(
     ngx_http_deskgate_attachment_t *attachment,
     ngx_http_deskgate_ctx_t *ctx);
-static ngx_int_t ngx_http_deskgate_find_out(ngx_http_deskgate_ctx_t *ctx,
-    dg_span_t action, dg_call_facts_t *facts);
+static ngx_int_t ngx_http_deskgate_find_out(ngx_http_request_t *r,
+    ngx_http_deskgate_ctx_t *ctx, dg_span_t action, dg_call_facts_t *facts);
 static ngx_int_t ngx_http_deskgate_needs(ngx_http_deskgate_ctx_t *ctx,
     dg_span_t action, dg_conditions_needs_t *needs,
     dg_conditions_needs_t *shadow);
@@ -38,6 +40,13 @@ ngx_http_deskgate_authorize(ngx_http_request_t *r,
 
     if (ctx->lcf->policy_set.set == NULL) {
         return ngx_http_deskgate_refused(ctx, DG_REFUSE_NO_POLICY, NULL);
+    }
+
+    /* entered again: nothing is prepared until the facts are there */
+
+    rc = ngx_http_deskgate_facts_fly(r, ctx);
+    if (rc != NGX_OK) {
+        return rc;
     }
 
     if (ngx_http_deskgate_find_resources(ctx, &arns) != NGX_OK) {
@@ -70,7 +79,7 @@ ngx_http_deskgate_authorize(ngx_http_request_t *r,
         return NGX_ERROR;
     }
 
-    rc = ngx_http_deskgate_find_out(ctx, request.action, &facts);
+    rc = ngx_http_deskgate_find_out(r, ctx, request.action, &facts);
     if (rc != NGX_OK) {
         return rc;
     }
@@ -92,10 +101,40 @@ ngx_http_deskgate_authorize(ngx_http_request_t *r,
     }
 
     if (ctx->decision.effect == DG_POLICY_ALLOW) {
-        return NGX_OK;
+        return ngx_http_deskgate_asserted(ctx, &facts);
     }
 
     return ngx_http_deskgate_denied(ctx, request.action, arns);
+}
+
+
+/*
+ * Only who may see the resource is told that it is not what he says of it.
+ */
+
+static ngx_int_t
+ngx_http_deskgate_asserted(ngx_http_deskgate_ctx_t *ctx,
+    const dg_call_facts_t *facts)
+{
+    dg_span_t    member;
+    dg_writer_t  w;
+
+    member = dg_lookup_false_assertion(facts);
+
+    if (member.len == 0) {
+        return NGX_OK;
+    }
+
+    w = dg_writer(dg_arena_alloc(&ctx->arena, DG_DENIAL_MAX), DG_DENIAL_MAX);
+
+    if (w.data) {
+        dg_write_cstr(&w, "The ");
+        dg_write_span(&w, member);
+        dg_write_cstr(&w, " in the call is not that of the resource.");
+        ctx->message = dg_written(&w);
+    }
+
+    return ngx_http_deskgate_refused(ctx, DG_REFUSE_RESOURCE_DIFFERS, NULL);
 }
 
 
@@ -209,15 +248,21 @@ ngx_http_deskgate_attaches(ngx_http_deskgate_attachment_t *attachment,
  */
 
 static ngx_int_t
-ngx_http_deskgate_find_out(ngx_http_deskgate_ctx_t *ctx, dg_span_t action,
-    dg_call_facts_t *facts)
+ngx_http_deskgate_find_out(ngx_http_request_t *r,
+    ngx_http_deskgate_ctx_t *ctx, dg_span_t action, dg_call_facts_t *facts)
 {
     dg_err_t                err;
+    ngx_int_t               rc;
     dg_conditions_needs_t   needs, shadow;
     dg_input_texts_error_t  error;
 
     if (ngx_http_deskgate_needs(ctx, action, &needs, &shadow) != NGX_OK) {
         return NGX_ERROR;
+    }
+
+    rc = ngx_http_deskgate_facts_find(r, ctx, &needs, &facts->about);
+    if (rc != NGX_OK) {
+        return rc;
     }
 
     if (!needs.texts && !shadow.texts) {

@@ -161,6 +161,8 @@ char *ngx_http_deskgate_conf_status(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 char *ngx_http_deskgate_conf_ready(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
+const dg_service_t *ngx_http_deskgate_conf_service_named(
+    ngx_http_deskgate_main_conf_t *mcf, const ngx_str_t *name);
 void *ngx_http_deskgate_conf_find(ngx_array_t *objects, ngx_str_t *name);
 ngx_uint_t ngx_http_deskgate_authenticates(
     const ngx_http_deskgate_loc_conf_t *lcf);

@@ -5,10 +5,9 @@
  */
 
 #include "ngx_http_deskgate_conf.h"
+#include "ngx_http_deskgate_facts.h"
 
 
-static const dg_service_t *ngx_http_deskgate_service_named(
-    ngx_http_deskgate_main_conf_t *mcf, const ngx_str_t *name);
 static ngx_uint_t ngx_http_deskgate_is_offered(const ngx_array_t *offers,
     const dg_service_t *service);
 static ngx_int_t ngx_http_deskgate_offer_param(ngx_conf_t *cf,
@@ -61,7 +60,7 @@ ngx_http_deskgate_conf_service(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         return NGX_CONF_ERROR;
     }
 
-    service = ngx_http_deskgate_service_named(mcf, &value[1]);
+    service = ngx_http_deskgate_conf_service_named(mcf, &value[1]);
 
     if (service == NULL) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
@@ -121,8 +120,8 @@ ngx_http_deskgate_conf_service(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 }
 
 
-static const dg_service_t *
-ngx_http_deskgate_service_named(ngx_http_deskgate_main_conf_t *mcf,
+const dg_service_t *
+ngx_http_deskgate_conf_service_named(ngx_http_deskgate_main_conf_t *mcf,
     const ngx_str_t *name)
 {
     ngx_uint_t       i;
@@ -333,7 +332,8 @@ ngx_http_deskgate_conf_finish(ngx_conf_t *cf,
     lcf->policy_set.policies = lcf->policies;
 
     if (ngx_http_deskgate_finish_policies(cf, &lcf->policy_set) != NGX_OK
-        || ngx_http_deskgate_finish_shadows(cf, lcf) != NGX_OK)
+        || ngx_http_deskgate_finish_shadows(cf, lcf) != NGX_OK
+        || ngx_http_deskgate_finish_facts(cf, lcf) != NGX_OK)
     {
         return NGX_CONF_ERROR;
     }

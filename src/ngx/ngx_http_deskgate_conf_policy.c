@@ -270,6 +270,7 @@ ngx_http_deskgate_catalogue(ngx_conf_t *cf,
     source.service_count = mcf->services.nelts;
     source.issuers = names;
     source.issuer_count = mcf->issuers.nelts;
+    source.facts = true;
 
     if (dg_policy_catalogue_create(&mcf->arena, &source, &mcf->catalogue)
         != DG_OK)

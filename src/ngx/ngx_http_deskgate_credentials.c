@@ -346,7 +346,8 @@ ngx_http_deskgate_sts_key(const ngx_http_deskgate_credentials_t *c,
     texts[2] = ngx_http_deskgate_span(&c->sts);
     texts[3] = ngx_http_deskgate_span(body);
 
-    return ngx_http_deskgate_cache_key(texts, 4, key);
+    return ngx_http_deskgate_cache_key(ngx_http_deskgate_worker.crypto, texts,
+                                       4, key);
 }
 
 

@@ -5,7 +5,7 @@
  * from the record and the policy files alone.
  */
 
-#include "ngx_http_deskgate.h"
+#include "ngx_http_deskgate_facts.h"
 
 #define NGX_HTTP_DESKGATE_POLICIES_SIZE  8192
 
@@ -35,6 +35,7 @@ ngx_http_deskgate_record_decision(ngx_http_deskgate_ctx_t *ctx,
     d->resources = ctx->resource_count;
     d->set = dg_span(ctx->lcf->policy_set.hash, DG_SHA256_HEX_SIZE);
     d->shadow = ctx->shadow;
+    d->facts = ngx_http_deskgate_facts_came(ctx);
 
     if (ctx->decision.has_statement) {
         w = dg_writer(dg_arena_alloc(&ctx->arena, DG_RECORD_TEXT_MAX),

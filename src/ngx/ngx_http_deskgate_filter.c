@@ -6,7 +6,7 @@
  * what we fetched is consumed.
  */
 
-#include "ngx_http_deskgate.h"
+#include "ngx_http_deskgate_facts.h"
 
 
 static ngx_int_t ngx_http_deskgate_is_nginx_error(ngx_http_request_t *r);
@@ -55,6 +55,9 @@ ngx_http_deskgate_header_filter(ngx_http_request_t *r)
     }
 
     if (ctx && ctx->forwarded) {
+
+        /* what was looked up since it was sent may be what was before */
+        ngx_http_deskgate_facts_forget(ctx);
 
         if (ngx_http_deskgate_observe_answer(r, ctx) != NGX_OK) {
             return NGX_ERROR;

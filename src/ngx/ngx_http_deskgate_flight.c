@@ -26,6 +26,8 @@
 #define NGX_HTTP_DESKGATE_FLIGHT_JITTER   5      /* percent before that */
 
 
+static ngx_int_t ngx_http_deskgate_flight_board(ngx_http_request_t *r,
+    ngx_http_deskgate_flight_t *flight);
 static ngx_int_t ngx_http_deskgate_flight_look(ngx_http_request_t *r,
     ngx_http_deskgate_flight_t *flight);
 static dg_err_t ngx_http_deskgate_flight_peer(
@@ -42,6 +44,8 @@ static ngx_int_t ngx_http_deskgate_flight_wait(ngx_http_request_t *r,
 static void ngx_http_deskgate_flight_wake(ngx_event_t *ev);
 static ngx_int_t ngx_http_deskgate_flight_fetched(ngx_http_request_t *r,
     ngx_http_deskgate_fetch_t *fetch);
+static ngx_int_t ngx_http_deskgate_flight_arrived(ngx_http_request_t *r,
+    ngx_http_deskgate_flight_t *flight);
 static const char *ngx_http_deskgate_flight_read(ngx_http_request_t *r,
     ngx_http_deskgate_flight_t *flight);
 static ngx_int_t ngx_http_deskgate_flight_keep(
@@ -110,13 +114,13 @@ ngx_http_deskgate_flight_of(ngx_http_deskgate_ctx_t *ctx,
 /* The key of what is all said by these texts. */
 
 ngx_int_t
-ngx_http_deskgate_cache_key(const dg_span_t *texts, ngx_uint_t count,
-    dg_cache_key_t *key)
+ngx_http_deskgate_cache_key(dg_crypto_t *crypto, const dg_span_t *texts,
+    ngx_uint_t count, dg_cache_key_t *key)
 {
     ngx_uint_t    i;
     dg_sha256_t  *hash;
 
-    hash = dg_sha256_start(ngx_http_deskgate_worker.crypto);
+    hash = dg_sha256_start(crypto);
     if (hash == NULL) {
         return NGX_ERROR;
     }
@@ -163,6 +167,78 @@ ngx_int_t
 ngx_http_deskgate_fly(ngx_http_request_t *r,
     ngx_http_deskgate_flight_t *flight)
 {
+    ngx_int_t  rc;
+
+    rc = ngx_http_deskgate_flight_board(r, flight);
+
+    return rc == NGX_BUSY ? ngx_http_deskgate_flight_ask(r, flight) : rc;
+}
+
+
+/*
+ * Several flights of one source, with different keys: those that this call
+ * leads are asked for together, at most `max` at once.  As
+ * ngx_http_deskgate_fly(), for all of them.
+ */
+
+ngx_int_t
+ngx_http_deskgate_fly_together(ngx_http_request_t *r,
+    ngx_http_deskgate_flight_t **flights, ngx_uint_t count, ngx_uint_t max)
+{
+    ngx_int_t                    rc;
+    ngx_uint_t                   i, n, waits;
+    ngx_http_deskgate_flight_t  *first, **last;
+
+    first = NULL;
+    last = &first;
+    waits = 0;
+    n = 0;
+
+    for (i = 0; i < count; i++) {
+        rc = ngx_http_deskgate_flight_board(r, flights[i]);
+
+        if (rc == NGX_BUSY) {
+            if (n < max) {
+                flights[i]->mate = NULL;
+                *last = flights[i];
+                last = &flights[i]->mate;
+                n++;
+            }
+
+            continue;
+        }
+
+        if (rc == NGX_AGAIN) {
+            waits = 1;
+
+            if (flights[i]->fetch) {
+                return rc;
+            }
+
+            continue;
+        }
+
+        if (rc != NGX_OK) {
+            return rc;
+        }
+    }
+
+    /* what others wait for goes first: so nobody waits in a circle */
+
+    if (first) {
+        return ngx_http_deskgate_flight_ask(r, first);
+    }
+
+    return waits ? NGX_AGAIN : NGX_OK;
+}
+
+
+/* As ngx_http_deskgate_fly(); NGX_BUSY: it leads, and is to be asked for. */
+
+static ngx_int_t
+ngx_http_deskgate_flight_board(ngx_http_request_t *r,
+    ngx_http_deskgate_flight_t *flight)
+{
     ngx_http_deskgate_fetch_t  *fetch;
 
     fetch = flight->fetch;
@@ -178,11 +254,15 @@ ngx_http_deskgate_fly(ngx_http_request_t *r,
             return NGX_HTTP_CLIENT_CLOSED_REQUEST;
         }
 
-        return ngx_http_deskgate_flight_end(flight, fetch->result);
+        if (!flight->again) {
+            return ngx_http_deskgate_flight_end(flight, flight->result);
+        }
+
+        flight->again = 0;
     }
 
     if (flight->leading) {
-        return ngx_http_deskgate_flight_ask(r, flight);
+        return NGX_BUSY;
     }
 
     if (flight->landed) {
@@ -301,7 +381,7 @@ ngx_http_deskgate_flight_look(ngx_http_request_t *r,
         flight->leading = 1;
         flight->lease = result.generation;
         flight->failures = result.failures;
-        return ngx_http_deskgate_flight_ask(r, flight);
+        return NGX_BUSY;
 
     case DG_CACHE_WAIT:
         dg_count(ngx_http_deskgate_counters(), DG_COUNT_CACHE_WAIT, 1);
@@ -376,6 +456,7 @@ ngx_http_deskgate_flight_ask(ngx_http_request_t *r,
     ngx_http_deskgate_flight_t *flight)
 {
     ngx_int_t                          rc;
+    ngx_http_deskgate_flight_t        *mate;
     ngx_http_deskgate_fetch_request_t  request;
 
     ngx_memzero(&request, sizeof(ngx_http_deskgate_fetch_request_t));
@@ -405,6 +486,11 @@ ngx_http_deskgate_flight_ask(ngx_http_request_t *r,
 
         rc = ngx_http_deskgate_fetch_start(r, flight->ctx, &request,
                                            &flight->fetch);
+
+        for (mate = flight->mate; rc == NGX_AGAIN && mate; mate = mate->mate)
+        {
+            mate->fetch = flight->fetch;
+        }
     }
 
     if (rc != NGX_AGAIN) {
@@ -473,28 +559,21 @@ ngx_http_deskgate_flight_wake(ngx_event_t *ev)
 }
 
 
+/* The answer is everybody's who was asked for. */
+
 static ngx_int_t
 ngx_http_deskgate_flight_fetched(ngx_http_request_t *r,
     ngx_http_deskgate_fetch_t *fetch)
 {
-    ngx_int_t                    rc;
-    const char                  *reason;
     ngx_http_deskgate_flight_t  *flight;
-
-    flight = fetch->owner;
-    flight->fetch = fetch;
 
     if (fetch->too_large) {
         dg_count(ngx_http_deskgate_counters(), DG_COUNT_FETCH_OVERFLOW, 1);
     }
 
-    reason = ngx_http_deskgate_flight_read(r, flight);
-
-    if (reason == NULL) {
-        rc = ngx_http_deskgate_flight_keep(flight);
-
-    } else {
-        rc = ngx_http_deskgate_flight_failed(r, flight, reason);
+    for (flight = fetch->owner; flight; flight = flight->mate) {
+        flight->fetch = fetch;
+        flight->result = ngx_http_deskgate_flight_arrived(r, flight);
     }
 
     /* half an answer may be a whole secret */
@@ -503,7 +582,26 @@ ngx_http_deskgate_flight_fetched(ngx_http_request_t *r,
         dg_wipe(fetch->data, fetch->len);
     }
 
-    return rc;
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_deskgate_flight_arrived(ngx_http_request_t *r,
+    ngx_http_deskgate_flight_t *flight)
+{
+    const char  *reason;
+
+    reason = ngx_http_deskgate_flight_read(r, flight);
+
+    if (flight->again) {
+        ngx_http_deskgate_flight_abandon(flight);
+        return NGX_OK;
+    }
+
+    return reason == NULL
+           ? ngx_http_deskgate_flight_keep(flight)
+           : ngx_http_deskgate_flight_failed(r, flight, reason);
 }
 
 

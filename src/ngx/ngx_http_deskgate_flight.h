@@ -10,6 +10,7 @@
 #include "ngx_http_deskgate_compat.h"
 
 #include "core/dg_cache.h"
+#include "core/dg_crypto.h"
 #include "core/dg_refusal.h"
 
 
@@ -87,7 +88,7 @@ typedef struct {
     /*
      * NULL: flight->fetched, which is wiped after it was kept, and
      * flight->life, are set.  Else why not; flight->refusal and
-     * flight->retry may be set then.
+     * flight->retry may be set then, or flight->again.
      */
     const char                   *(*read)(ngx_http_request_t *r,
                                           ngx_http_deskgate_flight_t *flight,
@@ -118,6 +119,8 @@ struct ngx_http_deskgate_flight_s {
     u_char                         *space;       /* that the value is in */
     size_t                          space_size;
     ngx_http_deskgate_fetch_t      *fetch;
+    ngx_http_deskgate_flight_t     *mate;        /* asked for together */
+    ngx_int_t                       result;      /* of the fetch */
     uint64_t                        lease;       /* generation held */
     unsigned                        failures;
     ngx_queue_t                     waiter;
@@ -125,6 +128,7 @@ struct ngx_http_deskgate_flight_s {
     ngx_msec_t                      wait_until;
 
     unsigned                        landed:1;    /* there is a value */
+    unsigned                        again:1;     /* no failure: ask anew */
     unsigned                        leading:1;
     unsigned                        waiting:1;
 };
@@ -146,12 +150,14 @@ ngx_http_deskgate_flight_t *ngx_http_deskgate_flight_create(
 ngx_http_deskgate_flight_t *ngx_http_deskgate_flight_of(
     ngx_http_deskgate_ctx_t *ctx, const ngx_http_deskgate_source_t *source,
     const void *object);
-ngx_int_t ngx_http_deskgate_cache_key(const dg_span_t *texts,
-    ngx_uint_t count, dg_cache_key_t *key);
+ngx_int_t ngx_http_deskgate_cache_key(dg_crypto_t *crypto,
+    const dg_span_t *texts, ngx_uint_t count, dg_cache_key_t *key);
 ngx_uint_t ngx_http_deskgate_cache_peek(const dg_cache_key_t *key,
     dg_cache_info_t *info);
 ngx_int_t ngx_http_deskgate_fly(ngx_http_request_t *r,
     ngx_http_deskgate_flight_t *flight);
+ngx_int_t ngx_http_deskgate_fly_together(ngx_http_request_t *r,
+    ngx_http_deskgate_flight_t **flights, ngx_uint_t count, ngx_uint_t max);
 void ngx_http_deskgate_flight_drop(ngx_http_deskgate_flight_t *flight);
 void ngx_http_deskgate_flights_end(ngx_http_deskgate_ctx_t *ctx);
 

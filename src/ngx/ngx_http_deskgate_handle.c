@@ -179,7 +179,8 @@ ngx_http_deskgate_handle_key(const ngx_http_deskgate_broker_t *broker,
     texts[2] = ngx_http_deskgate_span(&broker->token);
     texts[3] = handle;
 
-    return ngx_http_deskgate_cache_key(texts, 4, key);
+    return ngx_http_deskgate_cache_key(ngx_http_deskgate_worker.crypto, texts,
+                                       4, key);
 }
 
 
@@ -194,7 +195,8 @@ ngx_http_deskgate_handles_key(const ngx_http_deskgate_broker_t *broker,
     texts[2] = ngx_http_deskgate_span(&broker->token);
     texts[3] = client_id;
 
-    return ngx_http_deskgate_cache_key(texts, 4, key);
+    return ngx_http_deskgate_cache_key(ngx_http_deskgate_worker.crypto, texts,
+                                       4, key);
 }
 
 

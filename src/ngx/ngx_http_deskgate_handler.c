@@ -6,7 +6,7 @@
  * reason (an aborting client), and must bear it.
  */
 
-#include "ngx_http_deskgate.h"
+#include "ngx_http_deskgate_facts.h"
 
 
 typedef struct {
@@ -228,6 +228,8 @@ ngx_http_deskgate_let_go(ngx_http_request_t *r, ngx_http_deskgate_ctx_t *ctx)
     }
 
     ctx->forwarded = 1;
+
+    ngx_http_deskgate_facts_forget(ctx);
 
     return NGX_OK;
 }

@@ -134,7 +134,8 @@ ngx_http_deskgate_introspect_flight(ngx_http_deskgate_ctx_t *ctx,
     texts[3] = ngx_http_deskgate_span(&in->client_id);
     texts[4] = ctx->bearer;
 
-    return ngx_http_deskgate_cache_key(texts, 5, &flight->key) == NGX_OK
+    return ngx_http_deskgate_cache_key(ngx_http_deskgate_worker.crypto, texts,
+                                       5, &flight->key) == NGX_OK
            ? flight : NULL;
 }
 

@@ -83,7 +83,8 @@ ngx_http_deskgate_jwks_key(const ngx_http_deskgate_issuer_t *issuer,
     texts[1] = ngx_http_deskgate_span(&issuer->name);
     texts[2] = ngx_http_deskgate_span(&issuer->jwks_uri);
 
-    return ngx_http_deskgate_cache_key(texts, 3, key);
+    return ngx_http_deskgate_cache_key(ngx_http_deskgate_worker.crypto, texts,
+                                       3, key);
 }
 
 

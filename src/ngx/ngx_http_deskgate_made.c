@@ -120,7 +120,8 @@ ngx_http_deskgate_made_key(ngx_http_deskgate_ctx_t *ctx,
     texts[6] = dg_signer_kid(signer);
     texts[7] = ctx->caller.arn;
 
-    return ngx_http_deskgate_cache_key(texts, 8, key);
+    return ngx_http_deskgate_cache_key(ngx_http_deskgate_worker.crypto, texts,
+                                       8, key);
 }
 
 

@@ -166,7 +166,8 @@ ngx_http_deskgate_source_key(const ngx_http_deskgate_credentials_t *c,
     texts[1] = ngx_http_deskgate_span(&c->name);
     texts[2] = ngx_http_deskgate_span(&c->uri);
 
-    return ngx_http_deskgate_cache_key(texts, 3, key);
+    return ngx_http_deskgate_cache_key(ngx_http_deskgate_worker.crypto, texts,
+                                       3, key);
 }
 
 

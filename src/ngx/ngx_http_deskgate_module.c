@@ -5,6 +5,7 @@
  */
 
 #include "ngx_http_deskgate_conf.h"
+#include "ngx_http_deskgate_facts.h"
 
 
 static void *ngx_http_deskgate_create_main_conf(ngx_conf_t *cf);
@@ -160,6 +161,13 @@ static ngx_command_t  ngx_http_deskgate_commands[] = {
     { ngx_string("deskgate_policy_shadow"),
       NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_2MORE,
       ngx_http_deskgate_conf_shadow,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("deskgate_facts"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_2MORE,
+      ngx_http_deskgate_conf_facts,
       NGX_HTTP_LOC_CONF_OFFSET,
       0,
       NULL },
@@ -353,7 +361,7 @@ ngx_http_deskgate_create_main_conf(ngx_conf_t *cf)
         &mcf->services, &mcf->keys, &mcf->issuers, &mcf->proofs,
         &mcf->credentials,
         &mcf->vended, &mcf->authorities, &mcf->brokers, &mcf->trails,
-        &mcf->throttles, &mcf->rereads
+        &mcf->throttles, &mcf->rereads, &mcf->lookups
     };
 
     for (i = 0; i < sizeof(pointers) / sizeof(pointers[0]); i++) {
@@ -434,6 +442,7 @@ ngx_http_deskgate_create_loc_conf(ngx_conf_t *cf)
     lcf->enable = NGX_CONF_UNSET;
     lcf->policies = NGX_CONF_UNSET_PTR;
     lcf->shadows = NGX_CONF_UNSET_PTR;
+    lcf->lookups = NGX_CONF_UNSET_PTR;
     lcf->throttles = NGX_CONF_UNSET_PTR;
     lcf->failures = NGX_CONF_UNSET_PTR;
     lcf->sign = NGX_CONF_UNSET_PTR;
@@ -487,6 +496,7 @@ ngx_http_deskgate_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
 
     ngx_conf_merge_ptr_value(conf->policies, prev->policies, NULL);
     ngx_conf_merge_ptr_value(conf->shadows, prev->shadows, NULL);
+    ngx_conf_merge_ptr_value(conf->lookups, prev->lookups, NULL);
     ngx_conf_merge_ptr_value(conf->throttles, prev->throttles, NULL);
     ngx_conf_merge_ptr_value(conf->sign, prev->sign, NULL);
     ngx_conf_merge_ptr_value(conf->broker, prev->broker, NULL);

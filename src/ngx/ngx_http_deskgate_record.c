@@ -6,7 +6,7 @@
  * the request is still there then, and nothing of it is needed afterwards.
  */
 
-#include "ngx_http_deskgate.h"
+#include "ngx_http_deskgate_facts.h"
 
 #define NGX_HTTP_DESKGATE_RECORD_RESOURCES  100
 #define NGX_HTTP_DESKGATE_ANSWER_HEADERS    64
@@ -73,6 +73,10 @@ ngx_http_deskgate_log_handler(ngx_http_request_t *r)
     ctx->recorded = 1;
 
     ngx_http_deskgate_never_let_go(r, ctx);
+
+    if (ctx->forwarded) {
+        ngx_http_deskgate_facts_forget(ctx);
+    }
 
     if (dg_random_uuid(ngx_http_deskgate_worker.crypto, event_id) != DG_OK) {
         ngx_memcpy(event_id, ctx->request_id, DG_RECORD_EVENT_ID_SIZE);

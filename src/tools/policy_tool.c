@@ -239,7 +239,7 @@ policy_models_load(policy_tool_t *tool)
 
     source = (dg_policy_catalogue_source_t) {
         tool->services, tool->service_count, tool->issuers,
-        tool->issuer_count, tool->issuer_count == 0, false
+        tool->issuer_count, tool->issuer_count == 0, true
     };
 
     return good && dg_policy_catalogue_create(&tool->arena, &source,

@@ -26,7 +26,6 @@ static const part_t  parts[] = {
 static const dg_refusal_t  kept[] = {
     DG_REFUSE_CERTIFICATE_UNKNOWN,
     DG_REFUSE_CERTIFICATE_REVOKED,
-    DG_REFUSE_FACTS_UNAVAILABLE,
     DG_REFUSE_THROTTLE_UNAVAILABLE
 };
 
