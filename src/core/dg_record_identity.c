@@ -183,6 +183,11 @@ identity_verified(dg_writer_t *w, const dg_caller_t *caller)
         }
     }
 
+    if (caller->kind == DG_CALLER_CERTIFICATE) {
+        identity_user(w, caller, DG_SPAN("Unknown"), caller->subject);
+        return;
+    }
+
     if (caller->issuer.len || caller->issuer_url.len) {
         identity_web(w, caller);
         return;

@@ -17,6 +17,7 @@
 #include "core/dg_answer.h"
 #include "core/dg_cache.h"
 #include "core/dg_caller.h"
+#include "core/dg_certificate.h"
 #include "core/dg_counters.h"
 #include "core/dg_conditions.h"
 #include "core/dg_connection.h"
@@ -252,6 +253,13 @@ typedef struct {
     dg_vend_keys_t                  keys;
 } ngx_http_deskgate_vended_t;
 
+/* Client certificates that are callers */
+typedef struct {
+    ngx_str_t                       name;
+    dg_certificates_t               set;
+    ngx_array_t                     rules;       /* of dg_certificate_rule_t */
+} ngx_http_deskgate_certificates_t;
+
 /* The gateway as an issuer of tokens */
 struct ngx_http_deskgate_authority_s {
     ngx_str_t                       name;
@@ -338,6 +346,7 @@ typedef struct {
     ngx_array_t                     proofs;
     ngx_array_t                     credentials;
     ngx_array_t                     vended;
+    ngx_array_t                     certificates;
     ngx_array_t                     authorities;
     ngx_array_t                     brokers;
     ngx_array_t                     trails;
@@ -373,6 +382,7 @@ struct ngx_http_deskgate_loc_conf_s {
     ngx_http_deskgate_proof_t      *proof;       /* NULL: none are taken */
     ngx_array_t                    *vended;      /* of ..._vended_t * */
     ngx_http_deskgate_broker_t     *handles;     /* whose are accepted */
+    ngx_http_deskgate_certificates_t *certificates;
     dg_sigv4_rules_t                rules;
     uint64_t                        id;          /* what accepts here */
 
@@ -632,6 +642,12 @@ ngx_int_t ngx_http_deskgate_give(ngx_http_request_t *r,
 void ngx_http_deskgate_key_was_used(ngx_http_request_t *r,
     ngx_http_deskgate_ctx_t *ctx);
 ngx_int_t ngx_http_deskgate_authenticate_bearer(ngx_http_request_t *r,
+    ngx_http_deskgate_ctx_t *ctx);
+
+/* certificate: empty when the client has none that TLS verified here */
+ngx_int_t ngx_http_deskgate_certificate_hash(ngx_http_request_t *r,
+    dg_arena_t *arena, dg_span_t *hash);
+ngx_int_t ngx_http_deskgate_authenticate_certificate(ngx_http_request_t *r,
     ngx_http_deskgate_ctx_t *ctx);
 
 /* token */

@@ -12,6 +12,8 @@
 
 static ngx_int_t ngx_http_deskgate_authenticate_sigv4(
     ngx_http_request_t *r, ngx_http_deskgate_ctx_t *ctx);
+static ngx_int_t ngx_http_deskgate_authenticate_alone(
+    ngx_http_request_t *r, ngx_http_deskgate_ctx_t *ctx);
 static ngx_int_t ngx_http_deskgate_bearer_token(
     ngx_http_deskgate_ctx_t *ctx);
 static ngx_int_t ngx_http_deskgate_token_rules(ngx_http_request_t *r,
@@ -57,12 +59,35 @@ ngx_http_deskgate_authenticate(ngx_http_request_t *r,
                                          "several Authorization headers");
     }
 
-    if (forms == 0) {
-        return ngx_http_deskgate_refused(ctx, DG_REFUSE_CREDENTIALS_MISSING,
-                                         NULL);
+    return forms ? ngx_http_deskgate_authenticate_sigv4(r, ctx)
+                 : ngx_http_deskgate_authenticate_alone(r, ctx);
+}
+
+
+/*
+ * A client certificate is a caller where nothing else is presented; beside a
+ * signature or a token it is only what the token may be bound to.
+ */
+
+static ngx_int_t
+ngx_http_deskgate_authenticate_alone(ngx_http_request_t *r,
+    ngx_http_deskgate_ctx_t *ctx)
+{
+    ngx_int_t  rc;
+
+    rc = NGX_ABORT;
+
+    if (ctx->lcf->certificates
+        && dg_request_header(&ctx->received, DG_SPAN("authorization"), NULL)
+           == NULL)
+    {
+        rc = ngx_http_deskgate_authenticate_certificate(r, ctx);
     }
 
-    return ngx_http_deskgate_authenticate_sigv4(r, ctx);
+    return rc == NGX_ABORT
+           ? ngx_http_deskgate_refused(ctx, DG_REFUSE_CREDENTIALS_MISSING,
+                                       NULL)
+           : rc;
 }
 
 
@@ -266,7 +291,8 @@ ngx_http_deskgate_token_rules(ngx_http_request_t *r,
     rules->issuer_count = n;
     rules->now = ngx_time();
 
-    return NGX_OK;
+    return ngx_http_deskgate_certificate_hash(r, &ctx->arena,
+                                              &rules->certificate);
 }
 
 

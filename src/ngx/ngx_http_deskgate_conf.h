@@ -84,6 +84,9 @@ ngx_int_t ngx_http_deskgate_finish_key_policies(ngx_conf_t *cf,
 ngx_int_t ngx_http_deskgate_finish_shadows(ngx_conf_t *cf,
     ngx_http_deskgate_loc_conf_t *lcf);
 
+ngx_int_t ngx_http_deskgate_check_certificates(ngx_conf_t *cf,
+    ngx_http_deskgate_loc_conf_t *lcf);
+
 /* Compiles the policies of a set. */
 ngx_int_t ngx_http_deskgate_finish_policies(ngx_conf_t *cf,
     ngx_http_deskgate_policy_set_t *set);
@@ -119,6 +122,8 @@ char *ngx_http_deskgate_conf_proof(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 char *ngx_http_deskgate_conf_issuer(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
+char *ngx_http_deskgate_conf_certificates(ngx_conf_t *cf,
+    ngx_command_t *cmd, void *conf);
 char *ngx_http_deskgate_conf_keys(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 char *ngx_http_deskgate_conf_credentials(ngx_conf_t *cf, ngx_command_t *cmd,

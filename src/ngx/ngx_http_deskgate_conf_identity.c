@@ -7,6 +7,8 @@
 #include "ngx_http_deskgate_conf.h"
 
 
+static ngx_int_t ngx_http_deskgate_conf_certificate(ngx_conf_t *cf,
+    ngx_http_deskgate_loc_conf_t *lcf, ngx_str_t name);
 static ngx_int_t ngx_http_deskgate_conf_list(ngx_conf_t *cf,
     ngx_array_t **list, ngx_array_t *objects, const char *what,
     ngx_str_t names);
@@ -72,10 +74,16 @@ ngx_http_deskgate_conf_authenticate(ngx_conf_t *cf, ngx_command_t *cmd,
                                    "above", &names);
             }
 
+        } else if (ngx_strncmp(value[i].data, "certificate=", 12) == 0) {
+            names.data = value[i].data + 12;
+            names.len = value[i].len - 12;
+            rc = ngx_http_deskgate_conf_certificate(cf, lcf, names);
+
         } else {
             ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                                "invalid parameter \"%V\"; known are sigv4=, "
-                               "bearer=, vended=, handle= and proof=",
+                               "bearer=, vended=, handle=, proof= and "
+                               "certificate=",
                                &value[i]);
             return NGX_CONF_ERROR;
         }
@@ -95,7 +103,7 @@ ngx_uint_t
 ngx_http_deskgate_authenticates(const ngx_http_deskgate_loc_conf_t *lcf)
 {
     return lcf->keys || lcf->issuers || lcf->vended || lcf->handles
-           || lcf->proof;
+           || lcf->proof || lcf->certificates;
 }
 
 
@@ -123,6 +131,35 @@ ngx_http_deskgate_conf_handles(ngx_conf_t *cf,
     }
 
     return NGX_OK;
+}
+
+
+/* One list of certificates: a certificate is of one caller. */
+
+static ngx_int_t
+ngx_http_deskgate_conf_certificate(ngx_conf_t *cf,
+    ngx_http_deskgate_loc_conf_t *lcf, ngx_str_t name)
+{
+    ngx_http_deskgate_main_conf_t  *mcf;
+
+    mcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_deskgate_module);
+
+    if (lcf->certificates) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "\"certificate=\" is given twice");
+        return NGX_ERROR;
+    }
+
+    lcf->certificates = ngx_http_deskgate_conf_find(&mcf->certificates,
+                                                    &name);
+    if (lcf->certificates) {
+        return NGX_OK;
+    }
+
+    ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                       "no deskgate_certificates \"%V\" is defined above",
+                       &name);
+    return NGX_ERROR;
 }
 
 
@@ -184,6 +221,10 @@ ngx_http_deskgate_finish_identity(ngx_conf_t *cf,
                       "%s:%ui accepts, is named like an issuer; name it "
                       "otherwise", &lcf->handles->name, lcf->conf_file,
                       lcf->line);
+        return NGX_ERROR;
+    }
+
+    if (ngx_http_deskgate_check_certificates(cf, lcf) != NGX_OK) {
         return NGX_ERROR;
     }
 

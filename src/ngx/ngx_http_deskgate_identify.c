@@ -51,7 +51,7 @@ ngx_http_deskgate_identify(ngx_http_request_t *r,
         return ngx_http_deskgate_refused(ctx, DG_REFUSE_PATH_NOT_PLAIN, NULL);
     }
 
-    if ((ctx->lcf->keys || ctx->lcf->vended)
+    if ((ctx->lcf->keys || ctx->lcf->vended || ctx->lcf->certificates)
         && !ngx_http_deskgate_host_listed(r, ctx))
     {
         return ngx_http_deskgate_refused(ctx, DG_REFUSE_HOST_NOT_LISTED,

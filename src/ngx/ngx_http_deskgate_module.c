@@ -72,6 +72,13 @@ static ngx_command_t  ngx_http_deskgate_commands[] = {
       0,
       NULL },
 
+    { ngx_string("deskgate_certificates"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_BLOCK|NGX_CONF_TAKE1,
+      ngx_http_deskgate_conf_certificates,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      0,
+      NULL },
+
     { ngx_string("deskgate_keys"),
       NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE2,
       ngx_http_deskgate_conf_keys,
@@ -359,9 +366,9 @@ ngx_http_deskgate_create_main_conf(ngx_conf_t *cf)
 
     ngx_array_t  *pointers[] = {
         &mcf->services, &mcf->keys, &mcf->issuers, &mcf->proofs,
-        &mcf->credentials,
-        &mcf->vended, &mcf->authorities, &mcf->brokers, &mcf->trails,
-        &mcf->throttles, &mcf->rereads, &mcf->lookups
+        &mcf->credentials, &mcf->vended, &mcf->certificates,
+        &mcf->authorities, &mcf->brokers, &mcf->trails, &mcf->throttles,
+        &mcf->rereads, &mcf->lookups
     };
 
     for (i = 0; i < sizeof(pointers) / sizeof(pointers[0]); i++) {
@@ -492,6 +499,7 @@ ngx_http_deskgate_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
         conf->issuers = prev->issuers;
         conf->proof = prev->proof;
         conf->vended = prev->vended;
+        conf->certificates = prev->certificates;
     }
 
     ngx_conf_merge_ptr_value(conf->policies, prev->policies, NULL);
@@ -556,7 +564,7 @@ ngx_http_deskgate_guards_nothing(ngx_conf_t *cf,
         return 0;
     }
 
-    if (conf->keys == NULL && conf->issuers == NULL && conf->vended == NULL
+    if (!ngx_http_deskgate_authenticates(conf)
         && conf->policies == NGX_CONF_UNSET_PTR
         && conf->throttles == NGX_CONF_UNSET_PTR
         && conf->sign == NGX_CONF_UNSET_PTR
@@ -607,7 +615,9 @@ ngx_http_deskgate_check_location(ngx_conf_t *cf,
         return NGX_CONF_OK;
     }
 
-    if (lcf->keys == NULL && lcf->vended == NULL && lcf->own == NULL) {
+    if (lcf->keys == NULL && lcf->vended == NULL && lcf->own == NULL
+        && lcf->certificates == NULL)
+    {
         /* a token is made for an audience */
         lcf->hosts = NULL;
         return NGX_CONF_OK;

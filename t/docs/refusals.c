@@ -24,8 +24,6 @@ static const part_t  parts[] = {
 
 /* Named for what is to come: nothing refuses a call with them yet. */
 static const dg_refusal_t  kept[] = {
-    DG_REFUSE_CERTIFICATE_UNKNOWN,
-    DG_REFUSE_CERTIFICATE_REVOKED,
     DG_REFUSE_THROTTLE_UNAVAILABLE
 };
 
