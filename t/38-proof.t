@@ -100,6 +100,13 @@ my ($passed, $says) = $t->check_config(Deskgate::Gateway::text(
 ok(!$passed, 'a block without accounts');
 like($says, qr/needs sts, host, audience and accounts/, 'says so');
 
+($passed, $says) = $t->check_config(Deskgate::Gateway::text(
+    authenticate => 'proof=lab', http => "deskgate_proof lab { sts /_sts;"
+        . " host a; audience b; accounts $ACCOUNT; }"));
+
+ok(!$passed, 'one that is named like a broker');
+like($says, qr/is named like an issuer, a broker/, 'says so');
+
 $t->finish;
 
 

@@ -207,6 +207,7 @@ ngx_http_deskgate_finish_identity(ngx_conf_t *cf,
     ngx_http_deskgate_loc_conf_t *lcf)
 {
     uint8_t                         digest[DG_SHA256_SIZE];
+    ngx_str_t                      *proof;
     ngx_uint_t                      i;
     ngx_http_deskgate_issuer_t    **issuer;
     ngx_http_deskgate_main_conf_t  *mcf;
@@ -220,6 +221,23 @@ ngx_http_deskgate_finish_identity(ngx_conf_t *cf,
                       "broker \"%V\", whose handles the \"deskgate\" in "
                       "%s:%ui accepts, is named like an issuer; name it "
                       "otherwise", &lcf->handles->name, lcf->conf_file,
+                      lcf->line);
+        return NGX_ERROR;
+    }
+
+    /* whose caller it is, is told by the name */
+
+    proof = (ngx_str_t *) lcf->proof;   /* it begins with its name */
+
+    if (proof
+        && (ngx_http_deskgate_conf_find(&mcf->issuers, proof)
+            || ngx_http_deskgate_conf_find(&mcf->brokers, proof)
+            || ngx_http_deskgate_conf_find(&mcf->certificates, proof)))
+    {
+        ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
+                      "the \"deskgate_proof\" \"%V\" of the \"deskgate\" in "
+                      "%s:%ui is named like an issuer, a broker or a list of "
+                      "certificates; name it otherwise", proof, lcf->conf_file,
                       lcf->line);
         return NGX_ERROR;
     }

@@ -122,7 +122,8 @@ ngx_http_deskgate_proof_flight(ngx_http_deskgate_ctx_t *ctx,
     texts[3] = ngx_http_deskgate_span(&conf->audience);
     texts[4] = ctx->bearer;
 
-    return ngx_http_deskgate_cache_key(texts, 5, &flight->key) == NGX_OK
+    return ngx_http_deskgate_cache_key(ngx_http_deskgate_worker.crypto, texts,
+                                       5, &flight->key) == NGX_OK
            ? flight : NULL;
 }
 
