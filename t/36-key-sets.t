@@ -138,6 +138,14 @@ is($jwks{corp}->count, 3, 'is fetched once for all workers');
 allowed('corp', 'the old key goes on', token('corp', 'k1'));
 
 
+sleep 2.1;
+$jwks{corp}->behave(drop => 1);
+ok($t->reload(), 'workers that begin when the issuer has gone');
+allowed('corp', 'know the key that was new', token('corp', 'k2'))
+    foreach 1 .. 6;
+$jwks{corp}->behave(%{answer('k1', 'k2')});
+
+
 # rotation while calls go on: published first, used then
 
 $jwks{brief}->behave(%{answer('k1')});

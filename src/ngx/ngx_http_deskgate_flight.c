@@ -442,6 +442,54 @@ ngx_http_deskgate_flight_space(ngx_http_deskgate_flight_t *flight,
 }
 
 
+/*
+ * Puts a value where another flight would look for it: both are about the
+ * same thing, and this one is newer.  An answer under way there is dropped.
+ * For `refresh` of `life` ms nobody fetches it.
+ */
+
+void
+ngx_http_deskgate_cache_replace(const dg_cache_key_t *key, dg_span_t value,
+    int64_t refresh, int64_t life)
+{
+    int64_t            now;
+    dg_err_t           err;
+    dg_cache_looker_t  looker;
+    dg_cache_result_t  result;
+
+    now = ngx_current_msec;
+
+    looker.now = now;
+    looker.lease = NGX_HTTP_DESKGATE_FLIGHT_LEASE;
+    looker.pid = ngx_pid;
+    looker.alive = ngx_http_deskgate_process_alive;
+    looker.ctx = NULL;
+
+    ngx_http_deskgate_zone_lock();
+
+    dg_cache_drop(ngx_http_deskgate_cache(), key, 0);
+    err = dg_cache_look(ngx_http_deskgate_cache(), key, &looker, NULL,
+                        &result);
+
+    if (err == DG_OK && result.state == DG_CACHE_LEAD) {
+        err = dg_cache_fill(ngx_http_deskgate_cache(), key,
+                            result.generation, value, now, now + refresh,
+                            now + life);
+
+        if (err != DG_OK) {
+            dg_cache_abandon(ngx_http_deskgate_cache(), key,
+                             result.generation);
+        }
+    }
+
+    ngx_http_deskgate_zone_unlock();
+
+    if (err != DG_OK) {
+        dg_count(ngx_http_deskgate_counters(), DG_COUNT_CACHE_FULL, 1);
+    }
+}
+
+
 static bool
 ngx_http_deskgate_process_alive(void *ctx, int32_t pid)
 {

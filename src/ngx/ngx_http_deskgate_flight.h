@@ -152,6 +152,8 @@ ngx_http_deskgate_flight_t *ngx_http_deskgate_flight_of(
     const void *object);
 ngx_int_t ngx_http_deskgate_cache_key(dg_crypto_t *crypto,
     const dg_span_t *texts, ngx_uint_t count, dg_cache_key_t *key);
+void ngx_http_deskgate_cache_replace(const dg_cache_key_t *key,
+    dg_span_t value, int64_t refresh, int64_t life);
 ngx_uint_t ngx_http_deskgate_cache_peek(const dg_cache_key_t *key,
     dg_cache_info_t *info);
 ngx_int_t ngx_http_deskgate_fly(ngx_http_request_t *r,

@@ -6,8 +6,8 @@
  * time while the issuer is away; each worker keeps what it read of it.
  *
  * A key that is not in the set may be new: the set is fetched once more, at
- * most once in an interval, whatever tokens come.  That answer is kept apart
- * from the other, and the newer of the two is used.
+ * most once in an interval, whatever tokens come.  That answer stands in for
+ * the other as well, for workers that begin later.
  */
 
 #include "ngx_http_deskgate_bearer.h"
@@ -262,6 +262,7 @@ ngx_http_deskgate_jwks_read(ngx_http_request_t *r,
 {
     dg_diag_t                    diag;
     dg_jwks_t                   *keys;
+    dg_cache_key_t               key;
     ngx_http_deskgate_issuer_t  *issuer = flight->object;
 
     if (status != NGX_HTTP_OK) {
@@ -286,6 +287,15 @@ ngx_http_deskgate_jwks_read(ngx_http_request_t *r,
     dg_jwks_release(keys);
 
     flight->fetched = answer;
+
+    /* workers that do not know the new key yet find it here */
+
+    if (flight->source == &ngx_http_deskgate_again_source
+        && ngx_http_deskgate_jwks_key(issuer, 0, &key) == NGX_OK)
+    {
+        ngx_http_deskgate_cache_replace(&key, answer, issuer->jwks_refresh,
+                                        issuer->jwks_keep);
+    }
 
     return NULL;
 }
