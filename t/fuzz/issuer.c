@@ -13,7 +13,8 @@
 
 #define MEMORY  (4 * 1024 * 1024)
 #define NOW     1800000000
-#define PREFIX  "arn:aws:deskgate::111122223333:jwt/corp/"
+#define JWT     "arn:aws:deskgate::111122223333:jwt/corp/"
+#define OPAQUE  "arn:aws:deskgate::111122223333:opaque/corp/"
 
 static uint8_t  memory[MEMORY];
 
@@ -50,15 +51,13 @@ configured(void)
 
 
 static void
-check_arn(dg_span_t arn)
+check_arn(dg_span_t arn, dg_span_t prefix)
 {
-    if (!dg_span_starts_with(arn, DG_SPAN(PREFIX))
-        || arn.len == sizeof(PREFIX) - 1)
-    {
+    if (!dg_span_starts_with(arn, prefix) || arn.len == prefix.len) {
         abort();
     }
 
-    for (size_t i = sizeof(PREFIX) - 1; i < arn.len; i++) {
+    for (size_t i = prefix.len; i < arn.len; i++) {
         if (arn.data[i] <= ' ' || arn.data[i] > 'z'
             || memchr("/:*?\"\\<>{}$", arn.data[i], 11) != NULL)
         {
@@ -95,10 +94,12 @@ check_copies(const dg_caller_t *caller)
 }
 
 
-int
-LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+/* With a header it is a token, without it is what an issuer told of one. */
+
+static void
+check_claims(dg_span_t claims, const dg_json_t *header, dg_span_t prefix)
 {
-    dg_jws_t                   jws = { .payload = dg_span(data, size) };
+    dg_jws_t                   jws = { .payload = claims, .header = header };
     dg_arena_t                 arena;
     dg_caller_t                caller;
     dg_token_rules_t           rules = { .now = NOW };
@@ -108,7 +109,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     dg_arena_init(&arena, memory, sizeof(memory));
 
     if (dg_jws_claims(&arena, &jws) != DG_ALLOWED) {
-        return 0;
+        return;
     }
 
     if (dg_issuer_check(issuer, &jws, &rules, &arena, &caller)
@@ -118,7 +119,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
             abort();
         }
 
-        return 0;
+        return;
     }
 
     if (!caller.verified || caller.expires_at + DG_ISSUER_LEEWAY <= NOW
@@ -129,8 +130,18 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         abort();
     }
 
-    check_arn(caller.arn);
+    check_arn(caller.arn, prefix);
     check_copies(&caller);
+}
+
+
+int
+LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    static const dg_json_t  header = { .type = DG_JSON_OBJECT };
+
+    check_claims(dg_span(data, size), &header, DG_SPAN(JWT));
+    check_claims(dg_span(data, size), NULL, DG_SPAN(OPAQUE));
 
     return 0;
 }
