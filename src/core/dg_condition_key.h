@@ -74,8 +74,8 @@ typedef enum {
 #define DG_KEY_TYPES_MAX  2
 
 typedef struct {
-    dg_key_id_t            id;
     const char            *name;
+    dg_key_id_t            id;
     bool                   prefix;   /* the rest of the key says which */
     dg_policy_key_kind_t   kind;
     dg_key_wants_t         wants;

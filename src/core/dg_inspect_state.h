@@ -60,15 +60,16 @@ struct dg_inspect_s {
     const dg_call_t            *call;
     const dg_shape_t           *root;       /* NULL: no member is known */
     dg_crypto_t                *crypto;
-    dg_validate_t               validate;
     const dg_relaxation_t      *relaxed;
     size_t                      relaxed_count;
+    dg_validate_t               validate;
     bool                        is_answer;
+    bool                        hard_error;
+    bool                        body_seen;
+    bool                        body_is_raw; /* a blob or string payload */
 
     dg_json_reader_t           *json;
     void                       *cbor;
-    bool                        body_seen;
-    bool                        body_is_raw; /* a blob or string payload */
     size_t                      raw_len;
     dg_sha256_t                *raw_hash;
 
@@ -92,7 +93,6 @@ struct dg_inspect_s {
 
     dg_inspect_copy_t           copy;
     dg_writer_t                 errors;
-    bool                        hard_error;
     void                       *match_data;  /* PCRE2 */
     void                       *match_context;
 

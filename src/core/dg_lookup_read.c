@@ -370,10 +370,10 @@ read_text(dg_span_t *rest, dg_span_t *text)
 static bool
 count_rows(dg_span_t packed, size_t *count)
 {
-    dg_span_t  text;
+    dg_span_t  key, value;
 
     for (*count = 0; packed.len != 0; (*count)++) {
-        if (!read_text(&packed, &text) || !read_text(&packed, &text)) {
+        if (!read_text(&packed, &key) || !read_text(&packed, &value)) {
             return false;
         }
     }

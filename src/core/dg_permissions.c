@@ -856,8 +856,7 @@ answer(parser_t *p, dg_permissions_t *out)
 static dg_err_t
 make_room(parser_t *p, dg_span_t text)
 {
-    size_t    lines = 1, most = DG_PERMISSIONS_NAMES_MAX;
-    dg_err_t  err;
+    size_t  lines = 1, most = DG_PERMISSIONS_NAMES_MAX;
 
     for (size_t i = 0; i < text.len; i++) {
         lines += text.data[i] == '\n';
@@ -874,11 +873,11 @@ make_room(parser_t *p, dg_span_t text)
 
     if (!p->group_list || !p->alias_list || !p->lines || !p->grants
         || !p->imports
-        || (err = make_names(p, &p->groups, most, true)) != DG_OK
-        || (err = make_names(p, &p->aliases, most, true)) != DG_OK
-        || (err = make_names(p, &p->actors, most, false)) != DG_OK
-        || (err = make_names(p, &p->features, DG_PERMISSIONS_FEATURES_MAX,
-                             true)) != DG_OK)
+        || make_names(p, &p->groups, most, true) != DG_OK
+        || make_names(p, &p->aliases, most, true) != DG_OK
+        || make_names(p, &p->actors, most, false) != DG_OK
+        || make_names(p, &p->features, DG_PERMISSIONS_FEATURES_MAX, true)
+           != DG_OK)
     {
         return DG_ERR_MEMORY;
     }
