@@ -75,7 +75,7 @@ sub read_file {
 
 my $prefix = qr/(?:aws|dcv|deskgate|workspaces):[A-Za-z]+/;
 my %given = map { $_ => 1 }
-    read_file('src/core/dg_condition_key.c') =~ /^ +"($prefix\/?)", /mg;
+    read_file('src/core/dg_condition_key.c') =~ /^ +\{ "($prefix\/?)", /mg;
 my %documented = map { $_ => 1 }
     read_file('docs/policy.md') =~ /^\| `($prefix\/?)(?:KEY|PATH|NAME)?` \|/mg;
 
